@@ -1,0 +1,72 @@
+"""Layer-wise probing of frozen BERT-like encoders.
+
+>>> import probes
+>>> data = probes.read_corpus("grammar")
+>>> len(data["train"]) > 0
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from probes.cache import Cache, open_cache
+    from probes.config import EncoderConfig, Experiment, FitConfig, read_experiment
+    from probes.corpus import from_lists, read_corpus
+    from probes.encoder.load import load_encoder
+    from probes.errors import ProbesError
+    from probes.study.curve import Curve
+    from probes.study.curves import Curves, read_results
+    from probes.study.face import encode, probe, run
+    from probes.types import Corpus, Sentence, Tree
+
+# Public names and where they live; a module is imported when one of its names is first used.
+_HOMES = {
+    "Cache": "probes.cache",
+    "Corpus": "probes.types",
+    "Curve": "probes.study.curve",
+    "Curves": "probes.study.curves",
+    "EncoderConfig": "probes.config",
+    "Experiment": "probes.config",
+    "FitConfig": "probes.config",
+    "ProbesError": "probes.errors",
+    "Sentence": "probes.types",
+    "Tree": "probes.types",
+    "encode": "probes.study.face",
+    "from_lists": "probes.corpus",
+    "load_encoder": "probes.encoder.load",
+    "open_cache": "probes.cache",
+    "probe": "probes.study.face",
+    "read_corpus": "probes.corpus",
+    "read_experiment": "probes.config",
+    "read_results": "probes.study.curves",
+    "run": "probes.study.face",
+}
+
+__all__ = [
+    "Cache",
+    "Corpus",
+    "Curve",
+    "Curves",
+    "EncoderConfig",
+    "Experiment",
+    "FitConfig",
+    "ProbesError",
+    "Sentence",
+    "Tree",
+    "encode",
+    "from_lists",
+    "load_encoder",
+    "open_cache",
+    "probe",
+    "read_corpus",
+    "read_experiment",
+    "read_results",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'probes' has no attribute {name!r}")

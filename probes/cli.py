@@ -1,0 +1,222 @@
+"""The command line: `probes run | encode | report | compare | cache`."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from probes.errors import CacheError, ConfigError, ProbesError
+
+if TYPE_CHECKING:
+    from probes.result import Record
+    from probes.study.curve import Curve, CurveGroup
+    from probes.study.plan import Step
+
+INTERRUPTED = 130
+
+Files = Annotated[list[Path], typer.Argument(help="Experiment files (YAML).", show_default=False)]
+Overrides = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; `probes settings` lists the keys."),
+]
+Results = Annotated[Path, typer.Option(help="Folder of results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line a curve, and nothing else.")]
+
+app = typer.Typer(
+    help="Layer-wise probing of frozen BERT-like encoders.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cache_app = typer.Typer(help="The caches of hidden states on this machine.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+
+@app.command("run")
+def run_command(
+    files: Files,
+    settings: Overrides = [],  # noqa: B006 - typer reads the default, nobody changes it
+    results: Results = Path("results"),
+    dry_run: Annotated[bool, typer.Option(help="Print what would be done, and do nothing.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Do finished runs again.")] = False,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Do only every N-th run, from the I-th (1 to N).")] = "1/1",
+    as_json: AsJson = False,
+) -> None:
+    """Run experiments: encode, fit, score, write results, table and figure."""
+    from probes.config import read_experiment
+    from probes.study.plan import plan, take_shard
+
+    experiments = [read_experiment(file, settings) for file in files]
+    for experiment in experiments:
+        steps = take_shard(plan(experiment, results), shard)
+        if dry_run:
+            _print_plan(steps)
+        else:
+            _run(steps, results, refresh=refresh, as_json=as_json)
+
+
+def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) -> None:
+    from probes.report.table import format_curve, percent, sparkline
+    from probes.study.execute import execute, mirror, report
+
+    def notify(message: str) -> None:
+        print(message, file=sys.stderr)
+
+    start = time.perf_counter()
+    corpora, curves, fresh = {}, [], []
+    for step in steps:
+        was_written = step.is_written and not refresh
+        curve = execute(step, corpora, refresh=refresh, notify=(lambda message: None) if as_json else notify)
+        curves.append(curve)
+        fresh += [] if was_written else [curve]
+        if as_json:
+            print(json.dumps({"path": str(step.record_path), **_summary(curve.record)}), flush=True)
+    done = time.perf_counter()
+    paths = report(curves, results)
+    place = mirror(fresh, results)
+    if as_json:
+        return
+    print(format_curve(curves[0].record) if len(curves) == 1 else steps[0].experiment.question)
+    for curve in curves if len(curves) > 1 else []:
+        values = [value or 0.0 for value in curve.accuracy]
+        best = curve.record.layers[curve.record.best_layer]
+        spread = f"{percent(min(values))} to {percent(max(values))}, best on dev: {best}"
+        print(f"{curve.record.run_id[:6]}  {sparkline(values)}  {spread}  {_title(curve.record)}")
+    print(f"written: {', '.join(map(str, paths))}" + (f"; W&B: {os.path.relpath(place)}" if place else ""))
+    total, reporting = time.perf_counter() - start, time.perf_counter() - done
+    print(f"wall time {total:.1f} s, of which report and W&B {reporting:.1f} s")
+
+
+def _title(record: "Record") -> str:
+    from probes.result.frame import twin_label
+
+    return f"{record.config['encoder']['name']}, {twin_label(record)}"
+
+
+def _summary(record: "Record") -> dict[str, Any]:
+    accuracy = [score.value for score in record.select(variant="task")]
+    return {
+        "run_id": record.run_id,
+        "layers": record.layers,
+        "accuracy": accuracy,
+        "best_layer": record.best_layer,
+        "wall_seconds": record.wall_seconds,
+    }
+
+
+def _print_plan(steps: "list[Step]") -> None:
+    from probes.study.plan import estimate_disk
+
+    for step in steps:
+        state = "is there" if step.is_written else "to do"
+        print(f"{step.run.run_id[:6]}  {state:8}  {step.run.task.name}  {step.run.slug}  {step.record_path}")
+    needed = estimate_disk(steps)
+    print(f"caches: {needed.caches}, about {needed.num_bytes / 1e9:.2f} GB in {needed.folder}")
+
+
+@app.command("encode")
+def encode_command(
+    file: Annotated[Path, typer.Argument(help="Experiment file (YAML).", show_default=False)],
+    settings: Overrides = [],  # noqa: B006 - typer reads the default, nobody changes it
+) -> None:
+    """Fill the caches that an experiment needs, and fit nothing."""
+    from probes.config import read_experiment
+    from probes.corpus import read_corpus
+    from probes.encoder.extract import extract
+    from probes.encoder.load import load_encoder
+    from probes.task import unit_of
+
+    for run in read_experiment(file, settings).expand():
+        cache = extract(load_encoder(run.encoder), read_corpus(run.corpus), unit_of(run.task.name))
+        print(f"{cache.folder}  {len(cache.layers)} layers  {cache.num_bytes / 1e9:.2f} GB")
+
+
+@app.command("report")
+def report_command(
+    files: Annotated[list[Path], typer.Argument(help="Experiment files or names; all by default.")] = [],  # noqa: B006
+    results: Results = Path("results"),
+) -> None:
+    """Rebuild tables and figures from the results folder alone."""
+    from probes.study.curves import read_results
+    from probes.study.execute import report
+
+    names = [file.stem for file in files] or sorted(path.name for path in (results / "runs").glob("*"))
+    if not names:
+        raise ConfigError(f"Results were expected in {results / 'runs'}, but there are none. Run an experiment first.")
+    for name in names:
+        print("\n".join(map(str, report(list(read_results(name, results)), results))))
+
+
+@app.command("compare")
+def compare_command(
+    first: Annotated[str, typer.Argument(help="A curve's JSON file, or EXPERIMENT:NAME such as layer_pos:pretrained.")],
+    second: Annotated[str, typer.Argument(help="The curve to subtract, in the same form.")],
+    results: Results = Path("results"),
+) -> None:
+    """Print the paired difference of two curves, layer by layer, with intervals and p-values."""
+    from probes.study.curves import read_curve, read_results
+
+    def find(name: str) -> "Curve | CurveGroup":
+        if name.endswith(".json"):
+            return read_curve(name)
+        experiment, _, key = name.partition(":")
+        return read_results(experiment, results)[key or "pretrained"]
+
+    print(find(first) - find(second))
+
+
+@app.command("settings")
+def settings_command(
+    schema: Annotated[bool, typer.Option(help="Print the JSON schema that editors complete YAML from.")] = False,
+) -> None:
+    """List every key of an experiment with its meaning and default."""
+    from probes.config import Run, describe
+    from probes.config.schema import experiment_schema
+
+    if schema:
+        print(json.dumps(experiment_schema(), indent=1))
+        return
+    for key, text, default in describe(Run):
+        print(f"{key}  (default: {json.dumps(default, default=str)})\n    {' '.join(text.split())}")
+
+
+@cache_app.command("ls")
+def cache_ls() -> None:
+    """List the caches with their sizes."""
+    from probes.cache import caches_folder, list_caches, open_cache
+
+    for folder in list_caches():
+        try:
+            cache = open_cache(folder)
+            rows = sum(size.rows for size in cache.manifest.splits.values())
+            what = f"{rows:>9} {cache.manifest.unit}s  {len(cache.layers):>2} layers  {cache.manifest.corpus}"
+            print(f"{cache.num_bytes / 1e6:>9.1f} MB  {what}  {folder.name}")
+        except CacheError as error:
+            print(f"  damaged    {folder.name}: {error}")
+    print(f"in {caches_folder()}")
+
+
+@cache_app.command("rm")
+def cache_rm(
+    names: Annotated[list[str], typer.Argument(help="Names as `probes cache ls` shows them.", show_default=False)],
+) -> None:
+    """Remove caches by name."""
+    from probes.cache import caches_folder, remove_cache
+
+    for name in names:
+        remove_cache(caches_folder() / name)
+
+
+def main() -> None:
+    """Run the command line; a mistake of the caller is one message and exit code 2, never a traceback."""
+    try:
+        app()
+    except ProbesError as error:
+        print(f"probes: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

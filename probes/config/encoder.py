@@ -1,0 +1,54 @@
+"""Which encoder, which of its states, and at which precision."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from probes.config.setting import Settings
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+class TwinConfig(Settings):
+    """An untrained copy of the encoder."""
+
+    kind: Literal["untrained", "random_blocks"] = "untrained"
+    """`untrained`: every parameter is drawn anew. `random_blocks`: pretrained embeddings under random blocks."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the new weights."""
+
+
+class EncoderConfig(Settings):
+    """A frozen encoder and how vectors are taken from it."""
+
+    name: str = "bert-base-uncased"
+    """Hub name, local folder, or `pkg:package/folder` for weights inside an installed package."""
+    revision: str | None = None
+    """Branch, tag or commit on the Hub."""
+    twin: TwinConfig | None = None
+    """Take an untrained copy instead of the pretrained weights."""
+    num_layers: int | None = Field(default=None, ge=1)
+    """Build the first k blocks only; their states equal states 0..k of the full encoder."""
+    word: Literal["first", "last", "mean"] = "first"
+    """The vector of a word: its first piece, its last piece, or the mean of its pieces."""
+    sentence: Literal["cls", "mean"] = "cls"
+    """The vector of a sentence: [CLS], or the mean over all pieces that are not padding."""
+    length: Literal["error", "truncate"] = "error"
+    """What happens to a text of more than `max_pieces` pieces."""
+    max_pieces: int | None = Field(default=None, ge=3)
+    """Longest text in pieces, special pieces included; by default as many as the encoder has positions."""
+    lost_words: Literal["error", "drop"] = "error"
+    """What happens to a word of which the tokenizer leaves no piece."""
+    load_dtype: Dtype = "float32"
+    """Precision of the weights."""
+    compute_dtype: Dtype = "float32"
+    """Precision of matrix products in the forward pass."""
+    store_dtype: Literal["float32", "float16"] | None = None
+    """Precision on disk; by default float16 for words and float32 for sentences ([CLS] of low layers varies
+    by about 1e-3, which float16 would blur)."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """Attention implementation; attention maps exist with `eager` only."""
+    batch_pieces: int = Field(default=2048, ge=1)
+    """Pieces, padding included, that go through the encoder together."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the encoder computes; `auto` takes a GPU if there is one."""

@@ -1,0 +1,115 @@
+"""An experiment file: a question, a base run, and the axes along which runs differ."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from probes.config.run import Run
+from probes.config.setting import Settings, parse, settings_at
+from probes.errors import ConfigError, list_names
+
+
+class Experiment(Settings):
+    """A question and the runs that answer it; one YAML file."""
+
+    name: str = ""
+    """Name of the results folder; by default the name of the file."""
+    question: str
+    """The question in words."""
+    base: dict[str, Any]
+    """Settings of every run."""
+    grid: dict[str, list[Any]] = Field(default_factory=dict)
+    """Dotted keys with the values they take; one run for each combination."""
+
+    def expand(self) -> tuple[Run, ...]:
+        """The runs, in the order of the grid, the last axis turning fastest."""
+        for axis, values in self.grid.items():
+            if not values:
+                raise ConfigError(
+                    f"{self.name}: axis {axis!r} of the grid needs at least one value, but has none. "
+                    f"Give values or remove the axis."
+                )
+        runs = []
+        for values in itertools.product(*self.grid.values()):
+            settings = deepcopy(self.base)
+            for key, value in zip(self.grid, values, strict=True):
+                assign(settings, key, value, where=f"{self.name}: grid")
+            runs.append(parse(Run, settings, where=self.name))
+        return tuple(runs)
+
+
+def read_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experiment:
+    """An experiment from its YAML file, with `key=value` overrides applied.
+
+    Raises ConfigError for a missing file, malformed YAML, an unknown key or an impossible value.
+    """
+    path = Path(path)
+    data = _load(path)
+    data.setdefault("name", path.stem)
+    experiment = parse(Experiment, data, where=str(path))
+    for override in overrides:
+        experiment = _override(experiment, override)
+    experiment.expand()
+    return experiment
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ConfigError(
+            f"An experiment file was expected at {path}, but there is none. "
+            f"Give the path of a YAML file, such as experiments/quickstart.yaml."
+        )
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or "unreadable"
+        raise ConfigError(f"{place}: valid YAML was expected, but: {problem}. Correct this line.") from None
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{path}: keys 'question', 'base' and 'grid' were expected, but the file holds "
+            f"{type(data).__name__}. See experiments/quickstart.yaml for the form."
+        )
+    return data
+
+
+def _override(experiment: Experiment, override: str) -> Experiment:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set expects key=value, but came {override!r}. Write for example --set seed=1.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {key}: a YAML value was expected, but came {text!r}. Quote it.") from None
+    for axis in experiment.grid:
+        if key != axis and (key.startswith(f"{axis}.") or axis.startswith(f"{key}.")):
+            raise ConfigError(
+                f"--set {key}: this key overlaps the axis {axis!r} of experiment {experiment.name!r}. "
+                f"Set the whole axis instead, for example --set '{axis}=...'."
+            )
+    if key in experiment.grid:
+        return experiment.model_copy(update={"grid": {**experiment.grid, key: [value]}})
+    base = deepcopy(experiment.base)
+    assign(base, key, value, where=f"--set {key}")
+    return experiment.model_copy(update={"base": base})
+
+
+def assign(settings: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Put `value` at a dotted key of nested settings; raises ConfigError for a key that no run has."""
+    *path, name = key.split(".")
+    parent = settings_at(Run, tuple(path))
+    is_option = key.startswith("corpus.options.") and len(path) == 2
+    if not is_option and (parent is None or name not in parent.model_fields):
+        known = [f"{'.'.join(path)}.{field}" if path else field for field in (parent or Run).model_fields]
+        raise ConfigError(f"{where}: unknown key {key!r}. Known keys are {list_names(key, known)}. Rename it.")
+    for part in path:
+        if not isinstance(settings.get(part), Mapping):
+            settings[part] = {}
+        settings = settings[part]
+    settings[name] = value

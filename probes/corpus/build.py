@@ -1,0 +1,59 @@
+"""A corpus from Python lists."""
+
+from collections.abc import Sequence
+
+from probes.errors import CorpusError
+from probes.types import Corpus, Sentence
+
+
+def from_lists(
+    sentences: Sequence[str | Sequence[str]],
+    labels: Sequence[str | Sequence[str]],
+    splits: Sequence[str],
+    *,
+    groups: Sequence[str] | None = None,
+    name: str = "lists",
+) -> Corpus:
+    """A corpus from sentences with their labels and the split of each.
+
+    A sentence given as words takes one label a word (task `word_label`) or one label (task `label`); a
+    sentence given as a string takes one label. Raises CorpusError for lists of different lengths.
+
+    >>> corpus = from_lists([["a", "dog"], ["runs"]], [["DET", "NOUN"], ["VERB"]], ["train", "test"])
+    >>> corpus["train"][0].columns["label"]
+    ('DET', 'NOUN')
+    """
+    given = {"labels": labels, "splits": splits, "groups": groups if groups is not None else splits}
+    for what, values in given.items():
+        if len(values) != len(sentences):
+            raise CorpusError(
+                f"from_lists expects one of {what} for each of {len(sentences)} sentences, but came {len(values)}. "
+                f"Make the lists equally long."
+            )
+    made: dict[str, list[Sentence]] = {}
+    for number, (text, label, split) in enumerate(zip(sentences, labels, splits, strict=True)):
+        group = groups[number] if groups is not None else ""
+        made.setdefault(split, []).append(_sentence(f"{name}-{number}", text, label, group))
+    return Corpus(name=name, splits={split: tuple(part) for split, part in made.items()})
+
+
+def _sentence(sentence_id: str, text: str | Sequence[str], label: str | Sequence[str], group: str) -> Sentence:
+    words = () if isinstance(text, str) else tuple(text)
+    columns, attributes = {}, {}
+    if isinstance(label, str):
+        attributes["label"] = label
+    else:
+        columns["label"] = tuple(label)
+    if columns and not words:
+        raise CorpusError(
+            f"Sentence {sentence_id!r} has a list of labels, so a list of words was expected, but came the text "
+            f"{text!r}. Split it into words, or give one label."
+        )
+    return Sentence(
+        id=sentence_id,
+        words=words,
+        text=text if isinstance(text, str) else "",
+        group=group or sentence_id,
+        columns=columns,
+        attributes=attributes,
+    )

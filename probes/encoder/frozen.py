@@ -1,0 +1,169 @@
+"""A frozen encoder: what it reads, what it gives, and what must be recorded about it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float, Int
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
+
+from probes.config import EncoderConfig
+from probes.errors import EncoderError
+
+# Configuration that names or describes a checkpoint without changing a value it computes.
+NOT_COMPUTED = {"_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype", "use_cache"}
+FINAL_NORMS = ("ln_f", "final_norm", "final_layer_norm", "norm")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an encoder says about a batch of texts.
+
+    `hidden_states[0]` is the output of the embeddings, `hidden_states[k]` of block k; `last_hidden_state` is
+    the last of them. `pooler_output` is tanh(W h + b) of the last [CLS] vector h: trained for BERT's
+    next-sentence task, and not the same as `last_hidden_state[:, 0]`. `attentions[k]` are the maps of block
+    k + 1. `mask` is 1 where a piece is, 0 on padding.
+    """
+
+    pieces: list[list[str]]
+    mask: Int[Tensor, "sentence piece"]
+    last_hidden_state: Float[Tensor, "sentence piece dim"]
+    hidden_states: tuple[Float[Tensor, "sentence piece dim"], ...]
+    pooler_output: Float[Tensor, "sentence dim"] | None = None
+    attentions: tuple[Float[Tensor, "sentence head piece piece"], ...] | None = None
+
+
+@dataclass(frozen=True)
+class FrozenEncoder:
+    """An encoder in evaluation mode without gradients, with its tokenizer; made by `load_encoder`."""
+
+    config: EncoderConfig
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, texts: Sequence[str | Sequence[str]], *, attentions: bool = False) -> Reading:
+        """All states of a few texts (strings, or lists of words), read together in one padded batch.
+
+        `pooler_output` is there when the encoder was loaded with `pooler=True`. Raises EncoderError for a text
+        that is too long, and for attention maps of an encoder that was not loaded with `attention="eager"`.
+        """
+        if attentions and self.model.config._attn_implementation != "eager":
+            raise EncoderError(
+                f"Attention maps need attention='eager', but encoder {self.config.name!r} was loaded with "
+                f"{self.config.attention!r}, which never forms them. Load it with EncoderConfig(attention='eager')."
+            )
+        encoding = self.tokenize(texts)
+        longest = max(len(pieces) for pieces in encoding["input_ids"])
+        if longest > self.max_pieces:
+            raise EncoderError(
+                f"Encoder {self.config.name!r} reads at most {self.max_pieces} pieces, but a text has {longest}. "
+                f"Shorten it, or encode a corpus with length: truncate."
+            )
+        batch = self.pad(encoding)
+        output = self.forward(batch, attentions=attentions)
+        return Reading(
+            pieces=[
+                [str(piece) for piece in self.tokenizer.convert_ids_to_tokens(ids)] for ids in encoding["input_ids"]
+            ],
+            mask=batch["attention_mask"],
+            last_hidden_state=output.last_hidden_state,
+            hidden_states=output.hidden_states,
+            pooler_output=getattr(output, "pooler_output", None),
+            attentions=output.attentions if attentions else None,
+        )
+
+    def tokenize(self, texts: Sequence[str | Sequence[str]], max_pieces: int | None = None) -> BatchEncoding:
+        """Piece ids with the word of each piece. Cuts only if `max_pieces` is given.
+
+        A saved tokenizer may cut and pad by itself (MiniLM's: to 128 pieces), so both are always set here.
+        """
+        are_split = not isinstance(texts[0], str)
+        return self.tokenizer(
+            cast(list[str], [text if isinstance(text, str) else list(text) for text in texts]),
+            is_split_into_words=are_split,
+            truncation=max_pieces is not None,
+            max_length=max_pieces,
+            padding=False,
+            verbose=False,
+        )
+
+    def pad(self, encoding: BatchEncoding | dict[str, Any]) -> dict[str, Tensor]:
+        """The batch as padded tensors on the encoder's device."""
+        names = [name for name in self.tokenizer.model_input_names if name in encoding]
+        padded = self.tokenizer.pad({name: encoding[name] for name in names}, padding=True, return_tensors="pt")
+        return {name: padded[name].to(self.device, non_blocking=True) for name in names}
+
+    def forward(self, batch: dict[str, Tensor], attentions: bool = False) -> Any:
+        """The model's own output for padded tensors, at the compute precision, with all hidden states."""
+        compute, load = self.config.compute_dtype, self.config.load_dtype
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, getattr(torch, compute), enabled=compute != load),
+        ):
+            return self.model(**batch, output_hidden_states=True, output_attentions=attentions)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a hidden state."""
+        return self.model.config.hidden_size
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the hidden states: `emb`, then the blocks from `1`."""
+        return ("emb", *(str(block) for block in range(1, self.model.config.num_hidden_layers + 1)))
+
+    @property
+    def is_post_norm(self) -> bool:
+        """Whether the last state is of the same kind as those before it.
+
+        False for pre-norm models, whose last state alone has passed the final norm.
+        """
+        return not any(hasattr(self.model, name) for name in FINAL_NORMS)
+
+    @property
+    def max_pieces(self) -> int:
+        """Longest input in pieces; RoBERTa numbers positions from its padding index + 1 (512, not 514)."""
+        positions = self.model.config.max_position_embeddings
+        embeddings = getattr(self.model, "embeddings", None)
+        table = getattr(embeddings, "position_embeddings", None)
+        offset = getattr(table, "padding_idx", None)
+        limit = positions if offset is None else positions - offset - 1
+        return limit if self.config.max_pieces is None else min(limit, self.config.max_pieces)
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """Hash of every parameter and of the configuration that says how they are used."""
+        digest = sha256()
+        settings = {k: v for k, v in self.model.config.to_dict().items() if k not in NOT_COMPUTED}
+        digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    @cached_property
+    def tokenizer_hash(self) -> str:
+        """Hash of the tokenizer's whole definition, its own cutting and padding aside."""
+        definition = json.loads(self._rules.to_str())
+        definition |= {"truncation": None, "padding": None}
+        names = [self.tokenizer.model_input_names, self.tokenizer.special_tokens_map]
+        return sha256(json.dumps([definition, names], sort_keys=True, default=str).encode()).hexdigest()
+
+    @property
+    def _rules(self) -> Tokenizer:
+        return cast(Tokenizer, self.tokenizer.backend_tokenizer)
+
+    def word_type(self, word: str) -> str:
+        """The word as this encoder can tell it from others: an uncased one cannot see capitals."""
+        normalizer = self._rules.normalizer
+        return word if normalizer is None else normalizer.normalize_str(word)

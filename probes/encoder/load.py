@@ -1,0 +1,131 @@
+"""Loading a frozen encoder so that nothing in it is random without being asked for."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import signature
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from probes.config import EncoderConfig
+from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.place import UnknownEncoderError, locate_encoder
+from probes.encoder.twin import build_twin
+from probes.errors import EncoderError
+
+# Byte-level tokenizers read pre-split words only when told to put a space before the first one.
+PREFIX_SPACE = {"roberta", "gpt2", "deberta", "longformer", "bart", "modernbert", "camembert", "xlm-roberta"}
+
+
+def load_encoder(config: EncoderConfig | str, *, pooler: bool = False) -> FrozenEncoder:
+    """The encoder in evaluation mode, without gradients, with exactly the weights that were asked for.
+
+    `pooler=True` loads the pooler as well; a checkpoint that has none is an error, because transformers
+    would fill in random weights. Raises UnknownEncoderError (a wrong name) and EncoderError.
+    """
+    config = EncoderConfig(name=config) if isinstance(config, str) else config
+    place = locate_encoder(config.name)
+    with _explain_missing(config):
+        model = _load_model(place, config, pooler)
+        tokenizer = _load_tokenizer(place, config, model.config.model_type)
+    if config.twin is not None:
+        model = build_twin(model, config.twin)
+    device = "cuda" if config.device == "auto" and torch.cuda.is_available() else config.device
+    model.to("cpu" if device == "auto" else device)  # type: ignore[arg-type] - its stub takes no string
+    model.eval().requires_grad_(False)
+    return FrozenEncoder(config=config, model=model, tokenizer=tokenizer)
+
+
+def read_encoder_config(config: EncoderConfig) -> Any:
+    """The model's own configuration (blocks, dims, vocabulary), without its weights.
+
+    With `num_layers=k` its number of blocks is k. Raises UnknownEncoderError for a wrong name or too many blocks.
+    """
+    with _explain_missing(config):
+        settings = AutoConfig.from_pretrained(locate_encoder(config.name), revision=config.revision or "main")
+    if config.num_layers is not None:
+        if config.num_layers > settings.num_hidden_layers:
+            raise UnknownEncoderError(
+                f"encoder.num_layers should be at most {settings.num_hidden_layers}, the number of blocks of "
+                f"{config.name!r}, but is {config.num_layers}. Choose a smaller number."
+            )
+        settings.num_hidden_layers = config.num_layers
+    return settings
+
+
+@contextmanager
+def _explain_missing(config: EncoderConfig) -> Iterator[None]:
+    try:
+        with quiet_transformers():
+            yield
+    except OSError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnknownEncoderError(
+            f"Encoder {config.name!r} should be a Hub name, a local folder or pkg:package/folder, but it cannot "
+            f"be loaded: {reason} Check the name, the revision ({config.revision!r}) and the network."
+        ) from error
+
+
+def _load_model(place: str, config: EncoderConfig, pooler: bool) -> PreTrainedModel:
+    settings = read_encoder_config(config)
+    model, info = AutoModel.from_pretrained(
+        place,
+        config=settings,
+        revision=config.revision or "main",
+        dtype=getattr(torch, config.load_dtype),
+        attn_implementation=config.attention,
+        output_loading_info=True,
+        **_pooling_argument(settings, pooler),
+    )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise EncoderError(
+            f"Encoder {config.name!r} should have weights for every parameter, but its checkpoint lacks "
+            f"{len(missing)}, {missing[0]} among them, and they would be random. "
+            f"{'Load it with pooler=False.' if pooler else 'Use another checkpoint.'}"
+        )
+    if pooler and not any(name.startswith("pooler.") for name, _ in model.named_parameters()):
+        raise EncoderError(
+            f"A pooler was asked of encoder {config.name!r}, but {type(model).__name__} has none. "
+            f"Use hidden_states[-1][:, 0] or the mean over pieces."
+        )
+    return model
+
+
+def _pooling_argument(settings: Any, pooler: bool) -> dict[str, bool]:
+    model_class = AutoModel._model_mapping[type(settings)]
+    model_class = model_class[0] if isinstance(model_class, (list, tuple)) else model_class
+    has_choice = "add_pooling_layer" in signature(model_class.__init__).parameters
+    return {"add_pooling_layer": pooler} if has_choice else {}
+
+
+def _load_tokenizer(place: str, config: EncoderConfig, model_type: str) -> PreTrainedTokenizerBase:
+    options = {"add_prefix_space": True} if model_type in PREFIX_SPACE else {}
+    tokenizer = AutoTokenizer.from_pretrained(place, revision=config.revision or "main", **options)
+    if not tokenizer.is_fast:
+        raise EncoderError(
+            f"Encoder {config.name!r} needs a fast tokenizer, because only these tell which piece belongs to "
+            f"which word, but {type(tokenizer).__name__} is slow. Save a tokenizer.json beside the weights."
+        )
+    return tokenizer
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No load reports, progress bars or hub retries on the terminal; what matters is checked and raised."""
+    hub = logging.getLogger("huggingface_hub")
+    verbosity, hub_level = transformers.logging.get_verbosity(), hub.level
+    had_bar = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity(logging.CRITICAL)
+    transformers.logging.disable_progress_bar()
+    hub.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        hub.setLevel(hub_level)
+        if had_bar:
+            transformers.logging.enable_progress_bar()

@@ -1,0 +1,1 @@
+"""Scores, intervals and comparisons: pure functions on NumPy arrays."""

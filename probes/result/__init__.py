@@ -1,0 +1,19 @@
+"""What is kept of a curve: its JSON, the outcome of every test example, and the frame over many."""
+
+from probes.result.frame import to_frame
+from probes.result.outcome import Outcomes, load_outcomes, save_outcomes
+from probes.result.record import Confusion, Fingerprints, ProbeRow, Record, Score, read_record, write_record
+
+__all__ = [
+    "Confusion",
+    "Fingerprints",
+    "Outcomes",
+    "ProbeRow",
+    "Record",
+    "Score",
+    "load_outcomes",
+    "read_record",
+    "save_outcomes",
+    "to_frame",
+    "write_record",
+]

@@ -1,0 +1,35 @@
+"""Many curves as one table of scores."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from probes.result.record import Record
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def to_frame(records: Iterable[Record]) -> "pandas.DataFrame":
+    """One row a score: where it comes from, then all its fields."""
+    import pandas
+
+    rows = [
+        {
+            "experiment": record.experiment,
+            "run_id": record.run_id,
+            "encoder": record.config["encoder"]["name"],
+            "twin": twin_label(record),
+            "task": record.task,
+            "layer_name": None if score.layer is None else record.layers[score.layer],
+            **score.model_dump(),
+        }
+        for record in records
+        for score in record.scores
+    ]
+    return pandas.DataFrame(rows)
+
+
+def twin_label(record: Record) -> str:
+    """`pretrained`, or the kind and seed of an untrained twin."""
+    twin = record.config["encoder"].get("twin")
+    return f"{twin['kind']} {twin['seed']}" if twin else "pretrained"

@@ -1,0 +1,152 @@
+"""The JSON of a curve: every score with its interval, floors and controls, and where it comes from."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
+
+from probes.errors import ResultError
+
+SCHEMA = 1
+# Seven digits are finer than any interval here, and the shortest form keeps files small and diffs readable.
+DIGITS = 7
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_serializer("*", when_used="json")
+    def _shorten(self, value: Any) -> Any:
+        if not isinstance(value, float):
+            return value
+        return round(value, DIGITS) if math.isfinite(value) else None
+
+
+class Score(_Frozen):
+    """One number with its interval."""
+
+    variant: str
+    """`task`, the name of a control or floor, or `selectivity`."""
+    draw: int | None = None
+    """Number of the control draw; none for the mean over draws and for everything else."""
+    layer: int | None = None
+    """0 is the output of the embeddings; none for floors that need no vectors."""
+    split: str = "test"
+    subset: str = "all"
+    """`all`, or `seen` and `unseen`: word types that do and do not occur in train."""
+    metric: str = "accuracy"
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    """Examples."""
+    groups: int
+    """Clusters that the interval resamples."""
+    detectable: float | None = None
+    """Smallest difference to the layer chosen on dev that a two-sided 5 % test finds with power 80 %."""
+
+
+class ProbeRow(_Frozen):
+    """How one probe was fitted."""
+
+    layer: int
+    variant: str
+    draw: int | None
+    l2: float
+    epochs: int
+    dev_accuracy: float
+    gap: float
+    """Objective minus its minimum, nats for each training row."""
+    gap_kind: str
+    converged: bool
+
+
+class Confusion(_Frozen):
+    """Test counts `layers[layer][label][predicted]` of the task."""
+
+    labels: tuple[str, ...]
+    layers: dict[int, list[list[int]]]
+
+
+class Fingerprints(_Frozen):
+    """Hashes of what a curve was computed from."""
+
+    encoder: str
+    corpus: str
+    cache: str
+
+
+class Record(_Frozen):
+    """A curve: one encoder, corpus, task and fit; layers, draws, floors and settings are inside."""
+
+    schema_number: int = Field(default=SCHEMA, alias="schema", serialization_alias="schema")
+    experiment: str
+    question: str
+    run_id: str
+    package: str
+    """Version of probes that wrote it."""
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    fingerprints: Fingerprints
+    layers: tuple[str, ...]
+    post_norm_last: bool
+    """Whether the last state is of the same kind as the others (false for pre-norm models)."""
+    best_layer: int
+    """Chosen on dev."""
+    may_be_best: tuple[int, ...]
+    """Layers that comparison with the best does not exclude on test."""
+    scores: tuple[Score, ...]
+    probes: tuple[ProbeRow, ...]
+    confusion: Confusion
+    supports: dict[str, dict[str, int]]
+    """Examples of each label, by split."""
+    wall_seconds: dict[str, float]
+
+    @property
+    def task(self) -> str:
+        return self.config["task"]["name"]
+
+    def select(self, **fields: Any) -> list[Score]:
+        """The scores with these fields, in their order in the file."""
+        wanted = {"draw": None, "split": "test", "subset": "all", "metric": "accuracy"} | fields
+        return [score for score in self.scores if all(getattr(score, k) == v for k, v in wanted.items())]
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a curve's JSON so that it is there whole or not at all, one score a line."""
+    body = record.model_dump(mode="json", by_alias=True)
+    lines = {name: _lines(body.pop(name)) for name in ("scores", "probes")}
+    text = json.dumps(body | {name: f"@{name}" for name in lines}, indent=1, ensure_ascii=False)
+    for name, rows in lines.items():
+        text = text.replace(f'"@{name}"', rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    working = path.with_name(f".{path.name}.{os.getpid()}")
+    working.write_text(text + "\n", encoding="utf-8")
+    working.replace(path)
+
+
+def _lines(rows: list[dict[str, Any]]) -> str:
+    return "[\n  " + ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n ]"
+
+
+def read_record(path: Path) -> Record:
+    """A curve from its JSON; raises ResultError for a missing or damaged file and for another schema."""
+    if not path.is_file():
+        raise ResultError(f"A result was expected at {path}, but there is none. Run its experiment first.")
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        found = body.get("schema")
+        if found == SCHEMA:
+            return Record.model_validate(body)
+    except (ValueError, AttributeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise ResultError(
+            f"{path} should be a curve as probes writes it, but: {reason}. Run its experiment with --refresh."
+        ) from None
+    raise ResultError(
+        f"{path} should have schema {SCHEMA}, but has {found!r}: another version of probes wrote it. "
+        f"Run its experiment with --refresh; results of two schemas are never mixed."
+    )

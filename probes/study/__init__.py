@@ -1,0 +1,1 @@
+"""Where the stages meet: an experiment becomes runs, a run becomes a curve."""

@@ -1,0 +1,188 @@
+"""From fitted probes to the record of a curve."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache as remember
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from probes.cache import Cache, library_versions
+from probes.config import Run, plain
+from probes.fit.fitted import FittedProbes
+from probes.fit.floor import count_in_train, predict_majority, predict_word_majority
+from probes.fit.gap import CONVERGED_GAP
+from probes.result import Confusion, Fingerprints, Outcomes, ProbeRow, Record, Score
+from probes.study.score import Floor, Scorer
+from probes.types import Task
+
+PACKAGE_VERSION = version("layerwise-probes")
+RECORDED = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A task with its control draws, the probes fitted to them, and what they answered on test."""
+
+    task: Task
+    controls: tuple[Task, ...]
+    probes: FittedProbes
+    outcomes: Outcomes
+
+
+def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes: FittedProbes) -> Outcomes:
+    """Predictions of every chosen probe on test: the only place where test vectors are read."""
+    test, train = task.splits["test"], task.splits["train"]
+    answers = np.stack(
+        [probes.predict(cache.layer(layer, "test"), test.index[:, 0], layer) for layer in range(len(cache.layers))],
+        axis=1,
+    )
+    names = np.asarray([control.name for control in controls])
+    chosen = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+    labels = {name: np.stack([controls[int(i)].splits["test"].labels for i in every]) for name, every in chosen.items()}
+    recurs = bool((test.words >= 0).all() and (train.words >= 0).all())
+    return Outcomes(
+        label=test.labels,
+        group=test.groups,
+        count=count_in_train(train, test) if recurs else np.full(len(test), -1),
+        predicted={"task": answers[0]} | {name: answers[1 + every] for name, every in chosen.items()},
+        control_label=labels,
+    )
+
+
+def assemble(
+    fitted: Fitted,
+    cache: Cache,
+    run: Run,
+    *,
+    experiment: str,
+    question: str,
+    corpus: str,
+    seconds: dict[str, float],
+) -> Record:
+    """The record of one curve; `corpus` is the corpus's hash."""
+    probes, outcomes = fitted.probes, fitted.outcomes
+    best_layer = int(probes.dev_accuracy[:, 0].argmax())
+    scorer = Scorer(outcomes, len(probes.labels), best_layer, run.seed)
+    scores = [*_dev_scores(fitted), *scorer.rows(_floors(fitted))]
+    identity = cache.manifest.identity
+    return Record(
+        experiment=experiment,
+        question=question,
+        run_id=run.run_id,
+        package=PACKAGE_VERSION,
+        config=plain(run),
+        environment=describe_environment(cache),
+        fingerprints=Fingerprints(encoder=identity["weights"], corpus=corpus, cache=cache.folder.name[-16:]),
+        layers=cache.layers,
+        post_norm_last=cache.manifest.post_norm_last,
+        best_layer=best_layer,
+        may_be_best=scorer.may_be_best(),
+        scores=tuple(scores),
+        probes=tuple(_probe_rows(fitted)),
+        confusion=Confusion(labels=probes.labels, layers=scorer.confusion()),
+        supports=_supports(fitted.task),
+        wall_seconds={part: round(value, 3) for part, value in seconds.items()},
+    )
+
+
+def describe_environment(cache: Cache) -> dict[str, Any]:
+    """Where the numbers were computed."""
+    return {
+        "commit": _commit(),
+        "versions": library_versions(RECORDED),
+        "device": cache.manifest.environment.get("device", "unknown"),
+        "threads": torch.get_num_threads(),
+        "bf16_units": bool(torch.cpu._is_avx512_bf16_supported()),
+    }
+
+
+@remember
+def _commit() -> str | None:
+    """The commit of the code where it is a checkout; a `+` marks uncommitted changes."""
+    folder = Path(__file__).parents[2]
+    try:
+        commands = (
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            ["git", "status", "--porcelain", "--", "probes"],
+        )
+        commit, changes = (
+            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+            for command in commands
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit}+" if changes else commit
+
+
+def _dev_scores(fitted: Fitted) -> list[Score]:
+    dev = fitted.task.splits["dev"]
+    return [
+        Score(
+            variant="task",
+            layer=layer,
+            split="dev",
+            value=float(value),
+            n=len(dev),
+            groups=len(np.unique(dev.groups)),
+        )
+        for layer, value in enumerate(fitted.probes.dev_accuracy[:, 0])
+    ]
+
+
+def _floors(fitted: Fitted) -> list[Floor]:
+    splits = fitted.task.splits
+    train, test = splits["train"], splits["test"]
+    labels = fitted.outcomes.label
+    floors = [Floor("majority", predict_majority(train, test), labels)]
+    if (fitted.outcomes.count < 0).any():
+        return floors
+    floors.append(Floor("word_majority", predict_word_majority(train, test), labels))
+    for name in dict.fromkeys(control.name for control in fitted.controls):
+        draws = [control.splits for control in fitted.controls if control.name == name]
+        floors.append(_control_floor(f"{name}_majority", predict_majority, draws))
+        floors.append(_control_floor(f"{name}_ceiling", predict_word_majority, draws))
+    return floors
+
+
+def _control_floor(variant: str, predict: Any, draws: list[Any]) -> Floor:
+    """A floor of the control itself: the ceiling is what a perfect memory of train would answer."""
+    predicted = np.stack([predict(splits["train"], splits["test"]) for splits in draws])
+    return Floor(variant, predicted, np.stack([splits["test"].labels for splits in draws]))
+
+
+def _probe_rows(fitted: Fitted) -> list[ProbeRow]:
+    probes, rows = fitted.probes, []
+    draws: dict[str, int] = {}
+    for target, task in enumerate((fitted.task, *fitted.controls)):
+        variant = "task" if target == 0 else task.name
+        draw = None if target == 0 else draws.setdefault(variant, 0)
+        if target:
+            draws[variant] += 1
+        for layer in range(len(probes.l2)):
+            gap = float(probes.gap[layer, target])
+            rows.append(
+                ProbeRow(
+                    layer=layer,
+                    variant=variant,
+                    draw=draw,
+                    l2=float(probes.l2[layer]),
+                    epochs=int(probes.epochs[layer, target]),
+                    dev_accuracy=float(probes.dev_accuracy[layer, target]),
+                    gap=gap,
+                    gap_kind="estimate",
+                    converged=gap <= CONVERGED_GAP,
+                )
+            )
+    return rows
+
+
+def _supports(task: Task) -> dict[str, dict[str, int]]:
+    return {
+        split: dict(zip(task.labels, np.bincount(rows.labels, minlength=len(task.labels)).tolist(), strict=True))
+        for split, rows in task.splits.items()
+    }

@@ -1,0 +1,78 @@
+"""All curves of an experiment, found by what sets them apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probes.config import Run, parse
+from probes.errors import ResultError, list_names
+from probes.result import read_record, to_frame
+from probes.study.curve import Curve, CurveGroup
+from probes.study.plan import DEFAULT_RESULTS
+from probes.study.predict import predictor_of
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The curves of one experiment, in the order of its runs.
+
+    `curves["pretrained"]` is the curve of the pretrained encoder, `curves["untrained"]` the group of its
+    untrained twins; a curve is also found by the first digits of its run id.
+    """
+
+    curves: tuple[Curve, ...]
+
+    def __getitem__(self, key: str) -> Curve | CurveGroup:
+        found = tuple(curve for curve in self.curves if key == _kind(curve))
+        found = found or tuple(curve for curve in self.curves if curve.record.run_id.startswith(key))
+        if not found:
+            names = [
+                *dict.fromkeys(map(_kind, self.curves)),
+                *(curve.record.run_id[:6] for curve in self.curves),
+            ]
+            raise ResultError(f"No curve is called {key!r}; there are {list_names(key, names)}. Ask for one of these.")
+        return found[0] if len(found) == 1 else CurveGroup(found)
+
+    def __iter__(self) -> Iterator[Curve]:
+        return iter(self.curves)
+
+    def __len__(self) -> int:
+        return len(self.curves)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Every score of every curve as a row."""
+        return to_frame([curve.record for curve in self.curves])
+
+
+def read_results(experiment: str, results: str | Path = DEFAULT_RESULTS) -> Curves:
+    """The curves of an experiment that were written under `results`; pretrained ones first.
+
+    Raises ResultError if there are none or if one is of another schema.
+    """
+    folder = Path(results) / "runs" / experiment
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        known = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise ResultError(
+            f"Curves were expected in {folder}, but there are none; {folder.parent} holds "
+            f"{list_names(experiment, known)}. Run the experiment first."
+        )
+    curves = sorted((read_curve(path) for path in paths), key=lambda curve: _kind(curve) != "pretrained")
+    return Curves(tuple(curves))
+
+
+def read_curve(path: str | Path) -> Curve:
+    """One curve from its JSON file; its outcomes are read when they are needed."""
+    path = Path(path)
+    record = read_record(path)
+    outcomes = path.resolve().parents[2] / "outcomes" / f"{record.run_id}.safetensors"
+    return Curve(record, outcomes, predictor_of(parse(Run, record.config, where=str(path))))
+
+
+def _kind(curve: Curve) -> str:
+    twin = curve.record.config["encoder"].get("twin")
+    return twin["kind"] if twin else "pretrained"

@@ -1,0 +1,133 @@
+"""One run, from its settings to its files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from probes.cache import Cache, remove_cache
+from probes.config import CorpusConfig, Run, plain
+from probes.corpus import corpus_hash, read_corpus
+from probes.encoder.extract import extract
+from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.load import load_encoder
+from probes.errors import ResultError
+from probes.fit.fit import fit_probes
+from probes.report.figure import draw_curve
+from probes.report.table import write_tables
+from probes.result import Record, read_record, save_outcomes, write_record
+from probes.study.assemble import PACKAGE_VERSION, Fitted, assemble, collect_outcomes
+from probes.study.clock import Clock
+from probes.study.curve import Curve
+from probes.study.plan import Step
+from probes.study.predict import predictor_of, probes_folder
+from probes.task import build_task, control_task, unit_of
+from probes.track import log_curve
+from probes.types import Corpus
+
+Notify = Callable[[str], None]
+Corpora = dict[str, tuple[Corpus, str]]
+
+
+def execute(step: Step, corpora: Corpora, *, refresh: bool, notify: Notify) -> Curve:
+    """The curve of one run: read if its files are there and still hold, else computed and written.
+
+    `corpora` keeps corpora that were read, with their hashes, for the runs to come.
+    """
+    clock, run = Clock(), step.run
+    unit_of(run.task.name)
+    with clock.measure("read"):
+        corpus, fingerprint = _read(run.corpus, corpora)
+    with clock.measure("encode"):
+        encoder = load_encoder(run.encoder)
+    if not refresh and step.is_written:
+        record = _written(step, encoder, fingerprint)
+        if record is not None:
+            notify(f"{step.run.slug}: is there already ({step.record_path})")
+            return open_curve(step, record)
+    with clock.measure("encode"):
+        cache = extract(encoder, corpus, unit_of(run.task.name))
+    notify(f"{run.slug}: {cache.manifest.unit} states of {len(cache.layers)} layers in {clock.seconds['encode']:.1f} s")
+    fitted = fit_task(cache, corpus, run, clock)
+    with clock.measure("score"):
+        record = assemble(
+            fitted,
+            cache,
+            run,
+            experiment=step.experiment.name,
+            question=step.experiment.question,
+            corpus=fingerprint,
+            seconds=clock.seconds,
+        )
+    _write(step, record, fitted)
+    notify(f"{run.slug}: fitted in {clock.seconds['fit']:.1f} s")
+    if run.cache.keep == "pretrained" and run.encoder.twin is not None:
+        remove_cache(cache.folder)
+    return open_curve(step, record)
+
+
+def fit_task(cache: Cache, corpus: Corpus, run: Run, clock: Clock) -> Fitted:
+    """Fit the probes of one run over a cache, then read test once."""
+    with clock.measure("task"):
+        indexes = {split: cache.index(split) for split in cache.splits}
+        task = build_task(run.task.name, corpus, indexes)
+        controls = tuple(
+            control_task(name, task, seed=run.seed, draw=draw)
+            for name in run.task.controls
+            for draw in range(run.task.draws)
+        )
+    with clock.measure("fit"):
+        probes = fit_probes(cache, [task, *controls], run.fit, seed=run.seed)
+    with clock.measure("predict"):
+        outcomes = collect_outcomes(cache, task, controls, probes)
+    return Fitted(task, controls, probes, outcomes)
+
+
+def open_curve(step: Step, record: Record) -> Curve:
+    """A curve whose files are written."""
+    return Curve(record, step.outcomes_path, predictor_of(step.run))
+
+
+def report(curves: list[Curve], results: Path) -> list[Path]:
+    """Table, CSV and figure of one experiment; rebuilt to the same bytes from the same records."""
+    records = [curve.record for curve in curves]
+    paths = write_tables(records, results / "tables")
+    name = results / "figures" / records[0].experiment
+    return [*paths, *(draw_curve(records, name.with_suffix(suffix)) for suffix in (".pdf", ".png"))]
+
+
+def mirror(curves: list[Curve], results: Path) -> str:
+    """Every curve as a W&B run; returns the folder of the last one, or "" when W&B is disabled."""
+    place = ""
+    for curve in curves:
+        figure = results / "figures" / f"{curve.record.experiment}.png"
+        place = log_curve(curve.record, figure if figure.is_file() else None)
+    return place
+
+
+def _read(config: CorpusConfig, corpora: Corpora) -> tuple[Corpus, str]:
+    key = config.model_dump_json()
+    if key not in corpora:
+        corpus = read_corpus(config)
+        corpora[key] = (corpus, corpus_hash(corpus))
+    return corpora[key]
+
+
+def _written(step: Step, encoder: FrozenEncoder, corpus: str) -> Record | None:
+    """The record of a run that is done: same settings, encoder, corpus, schema and package version."""
+    try:
+        record = read_record(step.record_path)
+    except ResultError:
+        return None
+    prints = record.fingerprints
+    is_same = (
+        record.config == plain(step.run)
+        and record.package == PACKAGE_VERSION
+        and prints.encoder == encoder.weights_hash
+        and prints.corpus == corpus
+    )
+    return record if is_same else None
+
+
+def _write(step: Step, record: Record, fitted: Fitted) -> None:
+    fitted.probes.save(probes_folder(record.run_id))
+    save_outcomes(fitted.outcomes, step.outcomes_path)
+    write_record(record, step.record_path)

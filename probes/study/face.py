@@ -1,0 +1,112 @@
+"""The ten lines of every user: encode, probe, run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from probes.cache import Cache
+from probes.config import (
+    CorpusConfig,
+    EncoderConfig,
+    Experiment,
+    FitConfig,
+    Run,
+    TaskConfig,
+    parse,
+    read_experiment,
+)
+from probes.corpus import corpus_hash
+from probes.encoder.extract import extract
+from probes.encoder.load import load_encoder
+from probes.errors import TaskError
+from probes.study.assemble import assemble
+from probes.study.clock import Clock
+from probes.study.curve import Curve
+from probes.study.curves import Curves
+from probes.study.execute import Corpora, Notify, execute, fit_task, mirror, report
+from probes.study.plan import DEFAULT_RESULTS, plan
+from probes.study.predict import make_predictor
+from probes.types import Corpus, Unit
+
+
+def encode(
+    encoder: str | EncoderConfig,
+    corpus: Corpus,
+    *,
+    unit: Unit | None = None,
+    twin: Literal["untrained", "random_blocks"] | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Cache:
+    """All hidden states of a corpus, computed once; the next call with the same arguments only opens them.
+
+    `unit` is `word` where the corpus has words, else `sentence`. `twin` takes an untrained copy, whose weights
+    are drawn from `seed`. Further settings are those of `EncoderConfig`, such as `word="mean"`. Raises
+    ConfigError, CorpusError, EncoderError and CacheError.
+    """
+    if isinstance(encoder, str):
+        given = {"name": encoder, **settings, **({"twin": {"kind": twin, "seed": seed}} if twin else {})}
+        encoder = parse(EncoderConfig, given, where="encode")
+    if unit is None:
+        first = next((sentence for split in corpus.splits.values() for sentence in split), None)
+        unit = "word" if first is not None and first.words else "sentence"
+    return extract(load_encoder(encoder), corpus, unit)
+
+
+def probe(
+    cache: Cache,
+    task: str,
+    *,
+    controls: Sequence[str] = (),
+    draws: int = 5,
+    corpus: Corpus | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Curve:
+    """A probe for every layer, penalty and control draw in one fit, scored on test with intervals.
+
+    `corpus` holds the annotation; by default the corpus that was encoded. Further settings are those of
+    `FitConfig`, such as `epochs=3`. Raises ConfigError, TaskError and FitError.
+    """
+    corpus = corpus or cache.corpus
+    if corpus is None:
+        raise TaskError(
+            f"Task {task!r} needs the annotation of a corpus, but {cache.folder.name} was opened without one. "
+            f"Give it: probes.probe(cache, {task!r}, corpus=...)."
+        )
+    fingerprint = corpus_hash(corpus)
+    run = Run(
+        encoder=parse(EncoderConfig, cache.manifest.encoder, where=cache.folder.name),
+        corpus=CorpusConfig(reader="python", path=corpus.name, options={"hash": fingerprint[:16]}),
+        task=TaskConfig(name=task, controls=tuple(controls), draws=draws),
+        fit=parse(FitConfig, settings, where="probe"),
+        seed=seed,
+    )
+    clock = Clock()
+    fitted = fit_task(cache, corpus, run, clock)
+    record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, seconds=clock.seconds)
+    return Curve(record, fitted.outcomes, make_predictor(run.encoder, task, fitted.probes))
+
+
+def run(
+    experiment: str | Path | Experiment,
+    *,
+    overrides: Sequence[str] = (),
+    results: str | Path = DEFAULT_RESULTS,
+    refresh: bool = False,
+    notify: Notify = lambda message: None,
+) -> Curves:
+    """Every run of an experiment, then its table and figure; runs that are done are not done again.
+
+    `experiment` is a YAML file or an `Experiment`; `overrides` are `key=value`. Raises the error of the first
+    run that fails; runs before it are kept.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = read_experiment(experiment, overrides)
+    corpora: Corpora = {}
+    steps = plan(experiment, Path(results))
+    is_done = [step.is_written and not refresh for step in steps]
+    curves = [execute(step, corpora, refresh=refresh, notify=notify) for step in steps]
+    report(curves, Path(results))
+    mirror([curve for curve, done in zip(curves, is_done, strict=True) if not done], Path(results))
+    return Curves(tuple(curves))

@@ -1,0 +1,84 @@
+"""What an experiment will do: its runs, which of them exist, and the disk that their caches need."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from probes.cache import caches_folder
+from probes.config import EncoderConfig, Experiment, Run
+from probes.corpus import read_corpus
+from probes.encoder.load import read_encoder_config
+from probes.errors import ConfigError
+from probes.task import unit_of
+
+DEFAULT_RESULTS = Path("results")
+BYTES = {"float16": 2, "float32": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One run of an experiment and where its files go."""
+
+    experiment: Experiment
+    run: Run
+    results: Path
+
+    @property
+    def record_path(self) -> Path:
+        return self.results / "runs" / self.experiment.name / self.run.file_name
+
+    @property
+    def outcomes_path(self) -> Path:
+        return self.results / "outcomes" / f"{self.run.run_id}.safetensors"
+
+    @property
+    def is_written(self) -> bool:
+        return self.record_path.is_file() and self.outcomes_path.is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class DiskNeed:
+    """Caches of an experiment, whether they exist already or not."""
+
+    caches: int
+    num_bytes: int
+    folder: Path
+
+
+def plan(experiment: Experiment, results: Path = DEFAULT_RESULTS) -> list[Step]:
+    """The runs of an experiment in order; raises TaskError for a task that nobody knows."""
+    runs = experiment.expand()
+    for run in runs:
+        unit_of(run.task.name)
+    return [Step(experiment, run, results) for run in runs]
+
+
+def take_shard(steps: list[Step], shard: str) -> list[Step]:
+    """Every N-th step from the I-th, for `shard` = "I/N"; raises ConfigError for anything else."""
+    part, _, whole = shard.partition("/")
+    if not (part.isdecimal() and whole.isdecimal() and 1 <= int(part) <= int(whole)):
+        raise ConfigError(f"--shard expects I/N with I from 1 to N, but came {shard!r}. Write for example 2/8.")
+    return steps[int(part) - 1 :: int(whole)]
+
+
+def estimate_disk(steps: Sequence[Step]) -> DiskNeed:
+    """Bytes of states that the caches of these steps hold, counted from the corpora and the encoders' sizes."""
+    sizes: dict[str, int] = {}
+    for step in steps:
+        run, unit = step.run, unit_of(step.run.task.name)
+        key = f"{run.encoder.model_dump_json()} {run.corpus.model_dump_json()} {unit}"
+        if key not in sizes:
+            sizes[key] = _count_rows(run, unit) * _row_bytes(run.encoder, unit)
+    return DiskNeed(len(sizes), sum(sizes.values()), caches_folder())
+
+
+def _count_rows(run: Run, unit: str) -> int:
+    splits = read_corpus(run.corpus).splits.values()
+    return sum(len(sentence.words) if unit == "word" else 1 for split in splits for sentence in split)
+
+
+def _row_bytes(encoder: EncoderConfig, unit: str) -> int:
+    settings = read_encoder_config(encoder)
+    dtype = encoder.store_dtype or ("float16" if unit == "word" else "float32")
+    layers = 1 + settings.num_hidden_layers
+    return layers * settings.hidden_size * BYTES[dtype]

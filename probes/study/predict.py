@@ -1,0 +1,57 @@
+"""Labels for new text by a fitted probe."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from probes.cache import probes_home
+from probes.config import EncoderConfig, Run
+from probes.encoder.load import load_encoder
+from probes.encoder.pool import embed
+from probes.errors import CacheError
+from probes.fit.fitted import FittedProbes, load_probes
+from probes.study.curve import Predictor
+from probes.task import unit_of
+
+
+def probes_folder(run_id: str) -> Path:
+    """Where the fitted probes of a run are kept."""
+    return probes_home() / "probes" / run_id
+
+
+def make_predictor(encoder: EncoderConfig, task: str, probes: FittedProbes | Path) -> Predictor:
+    """A function from texts and a layer to labels; encoder and probes are loaded at the first call."""
+    loaded: dict[str, Any] = {}
+
+    def predict(texts: Sequence[str | Sequence[str]], layer: int) -> list[Any]:
+        if not loaded:
+            loaded["probes"] = load_probes(probes) if isinstance(probes, Path) else probes
+            loaded["encoder"] = load_encoder(encoder)
+        fitted, unit = loaded["probes"], unit_of(task)
+        if layer not in range(len(fitted.weights)):
+            raise CacheError(
+                f"A layer from 0 (the embeddings) to {len(fitted.weights) - 1} was expected, but came {layer!r}. "
+                f"Ask for one of these."
+            )
+        inputs = [split_words(text) if unit == "word" and isinstance(text, str) else text for text in texts]
+        vectors = embed(loaded["encoder"], inputs, unit)
+        answers = [fitted.logits(states[layer].cpu().numpy(), layer)[:, 0].argmax(axis=-1) for states in vectors]
+        labels = [[fitted.labels[code] for code in codes] for codes in answers]
+        return labels if unit == "word" else [label for (label,) in labels]
+
+    return predict
+
+
+def predictor_of(run: Run) -> Predictor:
+    """The predictor of a run whose probes were kept."""
+    return make_predictor(run.encoder, run.task.name, probes_folder(run.run_id))
+
+
+def split_words(text: str) -> list[str]:
+    """Words and punctuation marks, where only running text is given.
+
+    >>> split_words("The cat's asleep, isn't it?")
+    ['The', "cat's", 'asleep', ',', "isn't", 'it', '?']
+    """
+    return re.findall(r"\w+(?:['’]\w+)*|[^\w\s]", text)

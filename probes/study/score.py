@@ -1,0 +1,164 @@
+"""From the outcomes of test examples to rows of scores with intervals."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from probes.metric.compare import flip_signs, may_be_best
+from probes.metric.interval import (
+    detectable_difference,
+    f1_counts,
+    percentile_interval,
+    resample_sums,
+    sum_by_group,
+)
+from probes.metric.score import confusion, macro_f1
+from probes.result import Outcomes, Score
+
+# Floors of the task itself; the others belong to a control.
+LABEL_FLOORS = ("majority", "word_majority")
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Answers that need no vectors: the predicted label of every test example, or of every draw and example."""
+
+    variant: str
+    predicted: Int[np.ndarray, "*draw example"]
+    labels: Int[np.ndarray, "*draw example"]
+
+
+class Scorer:
+    """Scores of one curve on test; every row is resampled by the same groups."""
+
+    def __init__(self, outcomes: Outcomes, num_labels: int, best_layer: int, seed: int) -> None:
+        self.outcomes, self.num_labels, self.best_layer, self.seed = outcomes, num_labels, best_layer, seed
+        self.num_groups = int(outcomes.group.max()) + 1
+        everything = np.ones(len(outcomes.label), dtype=bool)
+        self.subsets: dict[str, Bool[np.ndarray, " example"]] = {"all": everything}
+        if (outcomes.count >= 0).all():
+            self.subsets |= {"seen": outcomes.count > 0, "unseen": outcomes.count == 0}
+
+    def rows(self, floors: list[Floor]) -> Iterator[Score]:
+        """All scores: task, controls with draws and their mean, selectivity, floors."""
+        correct = self.outcomes.correct.astype(np.float64)
+        yield from self._by_layer("task", correct)
+        yield from self._macro_f1("task", self.outcomes.predicted["task"])
+        for control, labels in self.outcomes.control_label.items():
+            predicted = self.outcomes.predicted[control]
+            draws = (predicted == labels[:, None]).astype(np.float64)
+            for draw, values in enumerate(draws):
+                yield from self._by_layer(control, values, draw=draw, subsets=("all",))
+            yield from self._by_layer(control, draws.mean(axis=0))
+            name = "selectivity" if control == "word_type" else f"selectivity.{control}"
+            yield from self._by_layer(name, correct - draws.mean(axis=0))
+        for floor in floors:
+            yield from self._floor(floor, correct)
+
+    def may_be_best(self) -> tuple[int, ...]:
+        """Layers that comparison with the best does not exclude."""
+        sums = sum_by_group(self.outcomes.correct, self.outcomes.group, self.num_groups)
+        return tuple(np.flatnonzero(may_be_best(sums, flip_signs(self.num_groups, self.seed))).tolist())
+
+    def confusion(self) -> dict[int, list[list[int]]]:
+        """Label by predicted label, for each layer."""
+        return {
+            layer: confusion(self.outcomes.label, predicted, self.num_labels).tolist()
+            for layer, predicted in enumerate(self.outcomes.predicted["task"])
+        }
+
+    def _by_layer(
+        self,
+        variant: str,
+        values: Float[np.ndarray, "layer example"],
+        *,
+        draw: int | None = None,
+        subsets: tuple[str, ...] = ("all", "seen", "unseen"),
+    ) -> Iterator[Score]:
+        for subset in (name for name in subsets if name in self.subsets):
+            means, resampled, size = self._resample(values, subset)
+            for layer, value in enumerate(means):
+                other = self.best_layer if layer != self.best_layer else self._runner_up(means)
+                yield self._score(
+                    variant,
+                    float(value),
+                    resampled[layer],
+                    subset,
+                    size,
+                    draw=draw,
+                    layer=layer,
+                    reference=resampled[other],
+                )
+
+    def _floor(self, floor: Floor, task: Float[np.ndarray, "layer example"]) -> Iterator[Score]:
+        correct = (floor.predicted == floor.labels).reshape(-1, task.shape[1]).mean(axis=0)
+        for subset in self.subsets:
+            means, resampled, size = self._resample(np.stack([correct, task[self.best_layer]]), subset)
+            yield self._score(floor.variant, float(means[0]), resampled[0], subset, size, reference=resampled[1])
+        if floor.variant in LABEL_FLOORS:
+            yield from self._macro_f1(floor.variant, floor.predicted[None], layers=(None,))
+
+    def _macro_f1(
+        self, variant: str, predicted: np.ndarray, layers: tuple[int | None, ...] | None = None
+    ) -> Iterator[Score]:
+        layers = layers or tuple(range(len(predicted)))
+        outcomes = self.outcomes
+        for layer, answers in zip(layers, predicted, strict=True):
+            counts = f1_counts(
+                outcomes.label,
+                answers,
+                outcomes.group,
+                num_labels=self.num_labels,
+                num_groups=self.num_groups,
+            )
+            resampled = macro_f1(np.moveaxis(resample_sums(counts, self.seed), -1, 0))
+            value = float(macro_f1(counts.sum(axis=-1)))
+            size = len(outcomes.label)
+            yield self._score(variant, value, resampled, "all", size, layer=layer, metric="macro_f1")
+
+    def _resample(
+        self, values: Float[np.ndarray, "layer example"], subset: str
+    ) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "layer resample"], int]:
+        mask = self.subsets[subset]
+        size = int(mask.sum())
+        if size == 0:
+            return np.full(len(values), np.nan), np.full((len(values), 1), np.nan), 0
+        sums = sum_by_group(np.vstack([values * mask, mask]), self.outcomes.group, self.num_groups)
+        totals = resample_sums(sums, self.seed)
+        resampled = totals[:-1] / np.where(totals[-1] > 0, totals[-1], np.nan)
+        return sums[:-1].sum(axis=1) / size, resampled, size
+
+    def _runner_up(self, means: Float[np.ndarray, " layer"]) -> int:
+        others = [layer for layer in range(len(means)) if layer != self.best_layer]
+        return max(others, key=lambda layer: means[layer], default=self.best_layer)
+
+    def _score(
+        self,
+        variant: str,
+        value: float,
+        resampled: np.ndarray,
+        subset: str,
+        size: int,
+        *,
+        draw: int | None = None,
+        layer: int | None = None,
+        metric: str = "accuracy",
+        reference: np.ndarray | None = None,
+    ) -> Score:
+        interval = percentile_interval(value, resampled)
+        mask = self.subsets[subset]
+        return Score(
+            variant=variant,
+            draw=draw,
+            layer=layer,
+            subset=subset,
+            metric=metric,
+            value=interval.value,
+            low=interval.low,
+            high=interval.high,
+            n=size,
+            groups=len(np.unique(self.outcomes.group[mask])),
+            detectable=None if reference is None else detectable_difference(resampled - reference),
+        )

@@ -1,0 +1,48 @@
+"""Joining a corpus with the rows of a cache, by sentence id and never by position."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from probes.errors import TaskError
+from probes.types import Corpus, RowIndex, Sentence
+
+TRAIN, DEV, TEST = "train", "dev", "test"
+
+
+def join_sentences(corpus: Corpus, split: str, index: RowIndex) -> Iterator[tuple[Sentence, slice]]:
+    """Each sentence of a split with the rows that are its own, in the order of the cache.
+
+    Raises TaskError if one of the two has a sentence that the other lacks.
+    """
+    by_id = {sentence.id: sentence for sentence in corpus[split]}
+    missing = next((sentence_id for sentence_id in index.ids if sentence_id not in by_id), None)
+    if missing is not None or len(by_id) != len(index.ids):
+        known = set(index.ids)
+        other = next((sentence_id for sentence_id in by_id if sentence_id not in known), None)
+        where, name = ("cache", missing) if missing is not None else ("corpus", other)
+        lacks = "corpus" if where == "cache" else "cache"
+        raise TaskError(
+            f"Corpus {corpus.name!r} and the cache should hold the same sentences in split {split!r}, but "
+            f"sentence {name!r} is in the {where} and not in the {lacks}. Encode this corpus again."
+        )
+    for position, sentence_id in enumerate(index.ids):
+        yield by_id[sentence_id], slice(int(index.offsets[position]), int(index.offsets[position + 1]))
+
+
+def check_splits(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> None:
+    """Raise TaskError unless there are train, dev and test."""
+    missing = [split for split in (TRAIN, DEV, TEST) if split not in indexes or split not in corpus.splits]
+    if missing:
+        raise TaskError(
+            f"Task {name!r} needs the splits train, dev and test, but corpus {corpus.name!r} has "
+            f"{', '.join(sorted(corpus.splits))}: {missing[0]} is missing. Settings are chosen on dev and "
+            f"scores are read on test, so cut the missing one from train."
+        )
+
+
+def number(values: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names in alphabetical order, and the number of each value."""
+    names = tuple(sorted(set(values)))
+    codes = {name: code for code, name in enumerate(names)}
+    return names, np.asarray([codes[value] for value in values], dtype=np.int64)

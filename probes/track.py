@@ -1,0 +1,126 @@
+"""W&B: a mirror of local results, one run a curve; offline unless the user is logged in."""
+
+import netrc
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from probes.errors import ConfigError
+from probes.result import Record, Score
+
+MODES = ("online", "offline", "disabled")
+DEFAULT_HOST = "https://api.wandb.ai"
+PROJECT = "probes"
+COLUMNS = (
+    "variant",
+    "draw",
+    "layer",
+    "subset",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "groups",
+    "detectable",
+)
+
+
+def choose_mode() -> str:
+    """`WANDB_MODE` where it is set; else `online` for a user who is logged in, `offline` for all others.
+
+    Raises ConfigError for a mode that does not exist. Looks whether there is a key, never at what it is.
+    """
+    mode = os.environ.get("WANDB_MODE", "")
+    if mode and mode not in MODES:
+        raise ConfigError(
+            f"WANDB_MODE should be one of {', '.join(MODES)}, but is {mode!r}. Correct it in the environment."
+        )
+    return mode or ("online" if _is_logged_in() else "offline")
+
+
+def log_curve(record: Record, figure: Path | None = None) -> str:
+    """Write one curve as one W&B run with id `run_id`; returns the run's folder ("" when disabled).
+
+    One history row a layer, with `layer` as the step of every metric; a table of all scores; the figure. The
+    same curve again, offline, is a new folder with the same id.
+    """
+    import wandb
+
+    mode = choose_mode()
+    if mode == "disabled":
+        return ""
+    # Nothing about the machine, its user or its code leaves it: only what stands in the record.
+    settings = wandb.Settings(
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+        save_code=False,
+        disable_git=True,
+        disable_code=True,
+        console="off",
+        host="",
+        silent=True,
+    )
+    run = wandb.init(
+        project=os.environ.get("WANDB_PROJECT", PROJECT),
+        id=record.run_id,
+        name=_name(record),
+        group=record.experiment,
+        tags=[record.task, record.config["corpus"]["reader"]],
+        config={**record.config, "fingerprints": record.fingerprints.model_dump()},
+        mode=mode,  # type: ignore[arg-type]
+        dir=os.environ.get("WANDB_DIR") or os.getcwd(),
+        resume="allow" if mode == "online" else None,
+        reinit="create_new",
+        settings=settings,
+    )
+    run.define_metric("layer")
+    run.define_metric("*", step_metric="layer")
+    for layer in range(len(record.layers)):
+        run.log(layer_row(record, layer))
+    run.log({"scores": wandb.Table(columns=list(COLUMNS), data=_cells(record.scores))})
+    if figure is not None:
+        run.log({"figure": wandb.Image(str(figure))})
+    run.summary["best_layer"] = record.best_layer
+    place = str(Path(run.dir).parent)
+    run.finish()
+    return place
+
+
+def layer_row(record: Record, layer: int) -> dict[str, Any]:
+    """What W&B shows of one layer: task, controls, selectivity and floors on test."""
+    row: dict[str, Any] = {"layer": layer}
+    wanted = [score for score in record.scores if score.subset == "all" and score.draw is None]
+    for score in wanted:
+        if score.layer not in (None, layer) or score.value is None:
+            continue
+        name = f"{score.split if score.variant == 'task' else score.variant}/{score.metric}"
+        row[name] = score.value
+        if score.layer is not None and score.low is not None:
+            row |= {f"{name}_low": score.low, f"{name}_high": score.high}
+    return row
+
+
+def _cells(scores: Sequence[Score]) -> list[Any]:
+    return [[getattr(score, column) for column in COLUMNS] for score in scores]
+
+
+def _name(record: Record) -> str:
+    encoder = record.config["encoder"]
+    twin = encoder.get("twin")
+    return " ".join([record.task, encoder["name"], *([twin["kind"], str(twin["seed"])] if twin else [])])
+
+
+def _is_logged_in() -> bool:
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", DEFAULT_HOST)).hostname or ""
+    with suppress(OSError, netrc.NetrcParseError):
+        path = os.environ.get("NETRC") or str(Path.home() / ".netrc")
+        return host in netrc.netrc(path).hosts
+    return False

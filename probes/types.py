@@ -1,0 +1,136 @@
+"""The frozen values that travel between the stages; every stage may import them, they import none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int
+
+from probes.errors import CorpusError, TaskError, list_names
+
+Unit = Literal["word", "sentence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A dependency tree over the words of a sentence, numbered as in CoNLL-U.
+
+    `heads[i]` is the 1-based position of the head of word i, 0 for the root; `relations[i]` its label.
+    """
+
+    heads: tuple[int, ...]
+    relations: tuple[str, ...]
+
+    def depths(self) -> tuple[int, ...]:
+        """Edges between each word and the root, which has depth 0.
+
+        >>> Tree(heads=(2, 0, 2), relations=("nsubj", "root", "obj")).depths()
+        (1, 0, 1)
+        """
+        known: dict[int, int] = {0: -1}
+        for word in range(1, len(self.heads) + 1):
+            path = []
+            while word not in known:
+                path.append(word)
+                word = self.heads[word - 1]
+            for position in reversed(path):
+                known[position] = known[self.heads[position - 1]] + 1
+        return tuple(known[word] for word in range(1, len(self.heads) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One unit of text that the encoder reads by itself.
+
+    A sentence has words, or it is one running `text` that the encoder's tokenizer splits alone.
+    `columns` hold one annotation a word (`columns["upos"]`), `attributes` one for the whole sentence.
+    `group` is the cluster that intervals resample: the document where it is known, else the sentence.
+    """
+
+    id: str
+    words: tuple[str, ...] = ()
+    text: str = ""
+    group: str = ""
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    tree: Tree | None = None
+
+    def __post_init__(self) -> None:
+        for name, values in self.columns.items():
+            if len(values) != len(self.words):
+                raise CorpusError(
+                    f"Sentence {self.id!r} needs one value of {name!r} for each of its {len(self.words)} words, "
+                    f"but has {len(values)}. Give as many values as words."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Named splits of sentences. A split is any sequence, also one that makes its sentences when asked."""
+
+    name: str
+    splits: Mapping[str, Sequence[Sentence]]
+
+    def __getitem__(self, split: str) -> Sequence[Sentence]:
+        if split not in self.splits:
+            raise CorpusError(
+                f"Corpus {self.name!r} has no split {split!r}; its splits are {list_names(split, self.splits)}. "
+                f"Ask for one of these."
+            )
+        return self.splits[split]
+
+
+@dataclass(frozen=True, slots=True)
+class RowIndex:
+    """What each row of one split of a cache stands for.
+
+    Rows `offsets[i]:offsets[i + 1]` belong to sentence `ids[i]`; `word` is the 0-based word (0 where the unit
+    is the sentence); `types` is the code of the row's recurring unit in the cache's vocabulary: the word as
+    the encoder's own normaliser writes it (-1 where nothing recurs).
+    """
+
+    unit: Unit
+    ids: Sequence[str]
+    offsets: Int[np.ndarray, " sentence_plus_one"]
+    word: Int[np.ndarray, " row"]
+    types: Int[np.ndarray, " row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The examples of one split of a task.
+
+    `index[example, slot]` are rows of the cache: one slot for words and sentences. `labels` are codes into
+    the task's label names, `groups` number the clusters that intervals resample, `words` are the codes of
+    the unit that recurs (-1 where nothing does).
+    """
+
+    index: Int[np.ndarray, "example slot"]
+    labels: Int[np.ndarray, " example"]
+    groups: Int[np.ndarray, " example"]
+    words: Int[np.ndarray, " example"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question with its answer for every example: label names and, for each split, rows."""
+
+    name: str
+    unit: Unit
+    labels: tuple[str, ...]
+    splits: Mapping[str, Rows]
+
+    def with_labels(self, name: str, labels: Mapping[str, np.ndarray]) -> "Task":
+        """The same rows under other labels; this is how a control is made of a task."""
+        for split, rows in self.splits.items():
+            if len(labels[split]) != len(rows):
+                raise TaskError(
+                    f"Task {name!r} needs {len(rows)} labels for split {split!r}, but got {len(labels[split])}. "
+                    f"Give one label for each example of task {self.name!r}."
+                )
+        splits = {split: replace(rows, labels=labels[split]) for split, rows in self.splits.items()}
+        return replace(self, name=name, splits=splits)
