@@ -19,7 +19,9 @@ class FitConfig(Settings):
     standardised features."""
     epochs: int = Field(default=6, ge=1)
     """Passes over the training rows; the step size falls to zero over them."""
+    min_steps: int = Field(default=500, ge=1)
+    """Steps of the optimiser at the least: a small corpus is passed over more often than `epochs`."""
     batch_rows: int = Field(default=1024, ge=1)
-    """Rows in a step of the optimiser."""
+    """Rows in a step of the optimiser; a small corpus is cut into at least 16 batches."""
     step_size: float = Field(default=0.02, gt=0, allow_inf_nan=False)
     """First step size of Adam, in coordinates in which the features are white."""

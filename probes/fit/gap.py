@@ -11,10 +11,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-SAMPLE_ROWS = 4096
+# With these the estimate was within a third of the true gap on 204,577 rows of 384 dims (17 labels); fewer rows
+# leave directions without curvature and overstate it.
+SAMPLE_ROWS = 16_384
 STEPS = 20
-# Nats for each example. A gap of this size moves no accuracy that an interval of this field can tell.
-CONVERGED_GAP = 1e-3
+# Nats for each training row. On part of speech a gap of .006 to .008 moved no layer's accuracy by .05 points.
+CONVERGED_GAP = 1e-2
 
 
 @dataclass(frozen=True, slots=True)

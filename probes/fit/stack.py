@@ -24,6 +24,8 @@ from probes.fit.feature import FeatureStatistics
 from probes.fit.linear import LinearStack, StackShape
 from probes.seed import stream_seed
 
+SMALLEST_NUMBER_OF_BATCHES = 16
+
 
 @dataclass(frozen=True, slots=True)
 class BestWeights:
@@ -71,7 +73,8 @@ class ProbeStack(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         accuracy = self.correct / self.num_dev
-        is_better = accuracy > self.best_accuracy
+        # Of equals the later: it is nearer to the optimum.
+        is_better = accuracy >= self.best_accuracy
         self.best_accuracy = torch.where(is_better, accuracy, self.best_accuracy)
         self.best_epoch[is_better] = self.current_epoch + 1
         columns = is_better[..., None].expand(*is_better.shape, self.stack.shape.num_labels).flatten(1)
@@ -98,6 +101,17 @@ class ProbeStack(lightning.LightningModule):
         )
 
 
+def plan_steps(num_rows: int, config: FitConfig) -> tuple[int, int]:
+    """Rows in a batch and passes over the rows, so that a small corpus is still fitted.
+
+    >>> plan_steps(204_577, FitConfig()), plan_steps(160, FitConfig())
+    ((1024, 6), (10, 32))
+    """
+    batch_rows = max(1, min(config.batch_rows, num_rows // SMALLEST_NUMBER_OF_BATCHES))
+    batches = -(-num_rows // batch_rows)
+    return batch_rows, max(config.epochs, -(-config.min_steps // batches))
+
+
 def fit_stack(
     layers: Mapping[str, Sequence[np.ndarray]],
     rows: Mapping[str, Int[np.ndarray, " example"]],
@@ -113,6 +127,7 @@ def fit_stack(
     shape = StackShape(len(layers["train"]), len(config.l2), len(labels["train"]), num_labels)
     stack = LinearStack(shape, statistics, torch.tensor(config.l2))
     order_seed = stream_seed(seed, "fit")
+    batch_rows, epochs = plan_steps(len(rows["train"]), config)
     loaders = []
     for split, split_seed in (("train", order_seed), ("dev", None)):
         batches = RowBatches(
@@ -120,18 +135,18 @@ def fit_stack(
             rows[split],
             labels[split],
             statistics,
-            batch_rows=config.batch_rows,
+            batch_rows=batch_rows,
             seed=split_seed,
         )
         loaders.append(DataLoader(batches, batch_size=None))
-    module = ProbeStack(stack, config, num_steps=config.epochs * len(loaders[0]))
+    module = ProbeStack(stack, config, num_steps=epochs * len(loaders[0]))
     with warnings.catch_warnings():
         # Lightning advises loader workers; rows come from a memory map, and a worker would only copy them.
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
-            max_epochs=config.epochs,
+            max_epochs=epochs,
             num_sanity_val_steps=0,
             logger=False,
             enable_checkpointing=False,

@@ -17,6 +17,7 @@ from probes.fit.fitted import FittedProbes
 from probes.fit.floor import count_in_train, predict_majority, predict_word_majority
 from probes.fit.gap import CONVERGED_GAP
 from probes.result import Confusion, Fingerprints, Outcomes, ProbeRow, Record, Score
+from probes.study.clock import Clock
 from probes.study.score import Floor, Scorer
 from probes.types import Task
 
@@ -62,13 +63,15 @@ def assemble(
     experiment: str,
     question: str,
     corpus: str,
-    seconds: dict[str, float],
+    clock: Clock,
 ) -> Record:
-    """The record of one curve; `corpus` is the corpus's hash."""
+    """The record of one curve, scored; `corpus` is the corpus's hash."""
     probes, outcomes = fitted.probes, fitted.outcomes
     best_layer = int(probes.dev_accuracy[:, 0].argmax())
-    scorer = Scorer(outcomes, len(probes.labels), best_layer, run.seed)
-    scores = [*_dev_scores(fitted), *scorer.rows(_floors(fitted))]
+    with clock.measure("score"):
+        scorer = Scorer(outcomes, len(probes.labels), best_layer, run.seed)
+        scores = [*_dev_scores(fitted), *scorer.rows(_floors(fitted))]
+        may_be_best = scorer.may_be_best()
     identity = cache.manifest.identity
     return Record(
         experiment=experiment,
@@ -81,12 +84,12 @@ def assemble(
         layers=cache.layers,
         post_norm_last=cache.manifest.post_norm_last,
         best_layer=best_layer,
-        may_be_best=scorer.may_be_best(),
+        may_be_best=may_be_best,
         scores=tuple(scores),
         probes=tuple(_probe_rows(fitted)),
         confusion=Confusion(labels=probes.labels, layers=scorer.confusion()),
         supports=_supports(fitted.task),
-        wall_seconds={part: round(value, 3) for part, value in seconds.items()},
+        wall_seconds={part: round(value, 3) for part, value in clock.seconds.items()},
     )
 
 

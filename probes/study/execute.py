@@ -47,16 +47,8 @@ def execute(step: Step, corpora: Corpora, *, refresh: bool, notify: Notify) -> C
         cache = extract(encoder, corpus, unit_of(run.task.name))
     notify(f"{run.slug}: {cache.manifest.unit} states of {len(cache.layers)} layers in {clock.seconds['encode']:.1f} s")
     fitted = fit_task(cache, corpus, run, clock)
-    with clock.measure("score"):
-        record = assemble(
-            fitted,
-            cache,
-            run,
-            experiment=step.experiment.name,
-            question=step.experiment.question,
-            corpus=fingerprint,
-            seconds=clock.seconds,
-        )
+    name, question = step.experiment.name, step.experiment.question
+    record = assemble(fitted, cache, run, experiment=name, question=question, corpus=fingerprint, clock=clock)
     _write(step, record, fitted)
     notify(f"{run.slug}: fitted in {clock.seconds['fit']:.1f} s")
     if run.cache.keep == "pretrained" and run.encoder.twin is not None:

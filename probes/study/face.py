@@ -84,7 +84,7 @@ def probe(
     )
     clock = Clock()
     fitted = fit_task(cache, corpus, run, clock)
-    record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, seconds=clock.seconds)
+    record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, clock=clock)
     return Curve(record, fitted.outcomes, make_predictor(run.encoder, task, fitted.probes))
 
 
