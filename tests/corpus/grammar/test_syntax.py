@@ -1,7 +1,7 @@
-from probes.corpus.inflection import SINGULAR
-from probes.corpus.phrase import Phrase
-from probes.corpus.syntax import Node, detokenise, leaf, linearise
-from probes.corpus.verb import Predicate, Style, finite
+from probes.corpus.grammar.inflection import SINGULAR
+from probes.corpus.grammar.phrase import Phrase
+from probes.corpus.grammar.syntax import Node, detokenise, leaf, linearise
+from probes.corpus.grammar.verb import Predicate, Style, finite
 from probes.types import Tree
 
 

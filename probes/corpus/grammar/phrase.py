@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from probes.corpus.determiner import (
+from probes.corpus.grammar.determiner import (
     DEMONSTRATIVE,
     PERSONAL,
     THE,
@@ -12,9 +12,9 @@ from probes.corpus.determiner import (
     full_name,
     personal_feats,
 )
-from probes.corpus.inflection import PLURAL, SINGULAR, Agreement, plural
-from probes.corpus.lexicon import Dice, entries, members, modifiers, weighted, words
-from probes.corpus.syntax import Node, extended, leaf, relabelled
+from probes.corpus.grammar.inflection import PLURAL, SINGULAR, Agreement, plural
+from probes.corpus.grammar.lexicon import Dice, entries, members, modifiers, weighted, words
+from probes.corpus.grammar.syntax import Node, extended, leaf, relabelled
 
 Case = Literal["Nom", "Acc"]
 

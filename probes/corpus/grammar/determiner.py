@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from probes.corpus.inflection import PLURAL, SINGULAR, Agreement, article, plural
-from probes.corpus.lexicon import Dice, Table, uniform, weighted, words
-from probes.corpus.syntax import Node, extended, leaf, relabelled
+from probes.corpus.grammar.inflection import PLURAL, SINGULAR, Agreement, article, plural
+from probes.corpus.grammar.lexicon import Dice, Table, uniform, weighted, words
+from probes.corpus.grammar.syntax import Node, extended, leaf, relabelled
 
 Choice = Literal["any", "plain", "indefinite", "bare"]
 

@@ -78,7 +78,7 @@ def dice(stream: np.random.Generator) -> Dice:
 @cache
 def entries() -> Mapping[str, Any]:
     """The lexicon as it is written in `lexicon.yaml`."""
-    text = resources.files("probes.corpus").joinpath("lexicon.yaml").read_text(encoding="utf-8")
+    text = resources.files("probes.corpus.grammar").joinpath("lexicon.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from probes.corpus.inflection import SINGULAR, Agreement, VerbForm, inflect
-from probes.corpus.lexicon import Dice, Table, members, weighted, words
-from probes.corpus.phrase import Phrase
-from probes.corpus.syntax import Node, leaf, relabelled
+from probes.corpus.grammar.inflection import SINGULAR, Agreement, VerbForm, inflect
+from probes.corpus.grammar.lexicon import Dice, Table, members, weighted, words
+from probes.corpus.grammar.phrase import Phrase
+from probes.corpus.grammar.syntax import Node, leaf, relabelled
 
 Tense = Literal["Past", "Pres"]
 Aspect = Literal["simple", "perfect", "progressive", "modal"]

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from probes.corpus.construction import sentence
-from probes.corpus.inflection import other_number
-from probes.corpus.lexicon import dice
-from probes.corpus.syntax import Node, detokenise, linearise
+from probes.corpus.grammar.construction import sentence
+from probes.corpus.grammar.inflection import other_number
+from probes.corpus.grammar.lexicon import dice
+from probes.corpus.grammar.syntax import Node, detokenise, linearise
 from probes.errors import CorpusError
 from probes.seed import generator
 from probes.types import Corpus, Sentence, Tree

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from probes.corpus.adjunct import adjuncts, adverbial_clause, place, time, with_comma
-from probes.corpus.clause import argument, clause, gapped, predicate
-from probes.corpus.inflection import SINGULAR, inflect
-from probes.corpus.lexicon import Dice, Table, choices, uniform, weighted, words
-from probes.corpus.phrase import Phrase, adjective, degree, demonstrative, described, noun_phrase
-from probes.corpus.syntax import Node, extended, leaf, relabelled
-from probes.corpus.verb import Predicate, Style, finite, inflected, non_finite, style
+from probes.corpus.grammar.adjunct import adjuncts, adverbial_clause, place, time, with_comma
+from probes.corpus.grammar.clause import argument, clause, gapped, predicate
+from probes.corpus.grammar.inflection import SINGULAR, inflect
+from probes.corpus.grammar.lexicon import Dice, Table, choices, uniform, weighted, words
+from probes.corpus.grammar.phrase import Phrase, adjective, degree, demonstrative, described, noun_phrase
+from probes.corpus.grammar.syntax import Node, extended, leaf, relabelled
+from probes.corpus.grammar.verb import Predicate, Style, finite, inflected, non_finite, style
 
 _DEMONSTRATED = weighted({"thing": 25, "idea": 30, "event": 25, "text": 20})
 _ACTIVE = weighted({"transitive": 60, "intransitive": 20, "oblique": 14, "motion": 6})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from probes.corpus.lexicon import (
+from probes.corpus.grammar.lexicon import (
     Dice,
     Table,
     choices,
@@ -15,7 +15,7 @@ from probes.corpus.lexicon import (
     weighted,
     words,
 )
-from probes.corpus.phrase import (
+from probes.corpus.grammar.phrase import (
     Case,
     Phrase,
     adjective,
@@ -25,8 +25,8 @@ from probes.corpus.phrase import (
     noun_phrase,
     prepositional,
 )
-from probes.corpus.syntax import Node, extended, leaf, relabelled
-from probes.corpus.verb import Predicate, Tense, finite, non_finite, style
+from probes.corpus.grammar.syntax import Node, extended, leaf, relabelled
+from probes.corpus.grammar.verb import Predicate, Tense, finite, non_finite, style
 
 _SIMPLE = uniform(("intransitive", "transitive"))
 _SUBJECTS_IN_CLAUSES = weighted({"person": 80, "animal": 8, "event": 4, "vehicle": 4, "idea": 4})

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from probes.corpus import grammar
+from probes.corpus.grammar import corpus as grammar
 from probes.corpus.grammar import generate
-from probes.corpus.inflection import article
-from probes.corpus.syntax import detokenise, leaf
+from probes.corpus.grammar.inflection import article
+from probes.corpus.grammar.syntax import detokenise, leaf
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
 

@@ -1,11 +1,11 @@
 """Adverbials of the built-in grammar: manner, place, time, and clauses that begin with a conjunction."""
 
-from probes.corpus.clause import argument, predicate
-from probes.corpus.determiner import numeral
-from probes.corpus.lexicon import Dice, uniform, weighted, words
-from probes.corpus.phrase import described, prepositional
-from probes.corpus.syntax import Node, extended, leaf
-from probes.corpus.verb import Predicate, Style, Tense, finite
+from probes.corpus.grammar.clause import argument, predicate
+from probes.corpus.grammar.determiner import numeral
+from probes.corpus.grammar.lexicon import Dice, uniform, weighted, words
+from probes.corpus.grammar.phrase import described, prepositional
+from probes.corpus.grammar.syntax import Node, extended, leaf
+from probes.corpus.grammar.verb import Predicate, Style, Tense, finite
 
 _TIMES = {
     "Past": weighted({"day": 20, "year": 24, "part": 14, "event": 30, "span": 14}),

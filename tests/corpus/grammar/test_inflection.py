@@ -1,6 +1,6 @@
 import pytest
 
-from probes.corpus.inflection import PLURAL, SINGULAR, article, inflect, other_number, plural
+from probes.corpus.grammar.inflection import PLURAL, SINGULAR, article, inflect, other_number, plural
 
 
 @pytest.mark.parametrize(

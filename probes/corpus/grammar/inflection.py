@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Literal, NamedTuple
 
-from probes.corpus.lexicon import entries, members
+from probes.corpus.grammar.lexicon import entries, members
 
 VerbForm = Literal["Inf", "Pres", "Past", "Ing", "Part", "Pass"]
 
