@@ -24,7 +24,9 @@ def caches_folder() -> Path:
 
 def list_caches() -> list[Path]:
     """Folders of all complete caches, by name."""
-    return sorted(path.parent for path in caches_folder().glob(f"*/{MANIFEST_NAME}"))
+    found = (path.parent for path in caches_folder().glob(f"*/{MANIFEST_NAME}"))
+    # A writer that was killed just before the renaming leaves a working folder with a manifest.
+    return sorted(folder for folder in found if not folder.name.startswith(WORKING_PREFIX))
 
 
 def remove_cache(folder: Path) -> None:

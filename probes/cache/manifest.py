@@ -1,6 +1,7 @@
 """The readable description of a cache, with a seal over every byte of it."""
 
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,7 @@ class Manifest(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write the manifest, sealed."""
-        body = self.model_dump(mode="json")
-        text = json.dumps(body | {"seal": _seal(body)}, indent=1, ensure_ascii=False)
-        (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+        (folder / MANIFEST_NAME).write_bytes(_render(self.model_dump(mode="json")))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -65,10 +64,13 @@ def read_manifest(folder: Path) -> Manifest:
             f"A cache was expected in {folder}, but there is no {MANIFEST_NAME}. See the caches with: probes cache ls"
         )
     try:
-        body = json.loads(path.read_bytes())
-        seal = body.pop("seal")
+        content = path.read_bytes()
+        body = json.loads(content)
+        del body["seal"]
         found = body.get("schema_number")
-        if found == SCHEMA and (seal != _seal(body) or not folder.name.endswith(identity_hash(body["identity"]))):
+        # Rendered again, so that an edit between the values is seen too; resolved, so that "." has a name.
+        is_sealed = content == _render(body) and folder.resolve().name.endswith(identity_hash(body["identity"]))
+        if found == SCHEMA and not is_sealed:
             raise ValueError("its content does not match its seal")
         if found == SCHEMA:
             return Manifest.model_validate(body)
@@ -84,5 +86,11 @@ def read_manifest(folder: Path) -> Manifest:
     )
 
 
-def _seal(body: dict[str, Any]) -> str:
-    return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+def hash_ids(ids: Sequence[str]) -> str:
+    """Hash of the ids of a split in corpus order."""
+    return sha256("\x00".join(ids).encode()).hexdigest()
+
+
+def _render(body: dict[str, Any]) -> bytes:
+    seal = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return (json.dumps(body | {"seal": seal}, indent=1, ensure_ascii=False) + "\n").encode()

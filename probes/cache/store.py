@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from probes.cache.layout import Layout, ids_path, index_path, states_path, vocabulary_path
-from probes.cache.manifest import Manifest, read_manifest
+from probes.cache.manifest import Manifest, hash_ids, read_manifest
 from probes.errors import CacheError, list_names
 from probes.types import Corpus, RowIndex
 
@@ -40,7 +40,7 @@ class Cache:
         """Size on disk."""
         return sum(path.stat().st_size for path in self.folder.iterdir())
 
-    def layer(self, layer: int, split: str) -> np.ndarray:
+    def layer(self, layer: int | np.integer, split: str) -> np.ndarray:
         """Hidden state `layer` of a split: a read-only view [row, dim], rows in corpus order.
 
         0 is the output of the embeddings, k the output of block k. Raises CacheError for a layer or split
@@ -58,6 +58,11 @@ class Cache:
         self._layout(split)
         arrays = load_file(index_path(self.folder, split))
         ids = json.loads(ids_path(self.folder, split).read_text("utf-8"))
+        if hash_ids(ids) != self.manifest.splits[split].ids:
+            raise CacheError(
+                f"{ids_path(self.folder, split)} should hold the ids that the states were written for, but was "
+                f"changed. Remove the folder and encode again."
+            )
         return RowIndex(
             unit=self.manifest.unit,
             ids=ids,
@@ -96,4 +101,8 @@ def open_cache(folder: Path | str) -> Cache:
             raise CacheError(
                 f"{path} should have {expected} bytes, but has {found}. Remove the folder and encode again."
             )
+    described = [path(folder, split) for split in cache.splits for path in (index_path, ids_path)]
+    for path in [*described, vocabulary_path(folder)]:
+        if not path.is_file():
+            raise CacheError(f"{path} should be there, but is not. Remove the folder and encode again.")
     return cache

@@ -1,6 +1,5 @@
 """A corpus through an encoder into a cache, once."""
 
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from probes.cache import (
 )
 from probes.cache.identity import SCHEMA
 from probes.cache.layout import Layout
+from probes.cache.manifest import hash_ids
 from probes.encoder.check import check_invariance
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.plan import plan_batches, plan_hash
@@ -101,8 +101,7 @@ def _describe(
 
 def _size(scan: Scan, split: str) -> SplitSize:
     ids = scan.ids[split]
-    digest = sha256("\x00".join(ids).encode()).hexdigest()
-    return SplitSize(sentences=len(ids), rows=int(scan.index(split).offsets[-1]), ids=digest)
+    return SplitSize(sentences=len(ids), rows=int(scan.index(split).offsets[-1]), ids=hash_ids(ids))
 
 
 def _slug(encoder: FrozenEncoder) -> str:

@@ -38,6 +38,11 @@ class Reading:
     pooler_output: Float[Tensor, "sentence dim"] | None = None
     attentions: tuple[Float[Tensor, "sentence head piece piece"], ...] | None = None
 
+    @property
+    def embedding_output(self) -> Float[Tensor, "sentence piece dim"]:
+        """Word + position + segment embeddings after LayerNorm: layer `emb`."""
+        return self.hidden_states[0]
+
 
 @dataclass(frozen=True)
 class FrozenEncoder:
@@ -53,6 +58,10 @@ class FrozenEncoder:
         `pooler_output` is there when the encoder was loaded with `pooler=True`. Raises EncoderError for a text
         that is too long, and for attention maps of an encoder that was not loaded with `attention="eager"`.
         """
+        if not texts:
+            raise EncoderError(
+                f"Encoder {self.config.name!r} needs at least one text to read, but got none. Give it a list of texts."
+            )
         if attentions and self.model.config._attn_implementation != "eager":
             raise EncoderError(
                 f"Attention maps need attention='eager', but encoder {self.config.name!r} was loaded with "
@@ -101,11 +110,8 @@ class FrozenEncoder:
 
     def forward(self, batch: dict[str, Tensor], attentions: bool = False) -> Any:
         """The model's own output for padded tensors, at the compute precision, with all hidden states."""
-        compute, load = self.config.compute_dtype, self.config.load_dtype
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, getattr(torch, compute), enabled=compute != load),
-        ):
+        compute = getattr(torch, self.config.compute_dtype)
+        with torch.inference_mode(), torch.autocast(self.device.type, compute, enabled=compute != self.model.dtype):
             return self.model(**batch, output_hidden_states=True, output_attentions=attentions)
 
     @property

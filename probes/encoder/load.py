@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from probes.config import EncoderConfig
@@ -33,6 +34,10 @@ def load_encoder(config: EncoderConfig | str, *, pooler: bool = False) -> Frozen
         tokenizer = _load_tokenizer(place, config, model.config.model_type)
     if config.twin is not None:
         model = build_twin(model, config.twin)
+    if config.load_dtype != config.compute_dtype:
+        # Weights rounded to the load precision; matrix products at the compute precision come from autocast,
+        # which works from float32 only.
+        model.to(torch.float32)
     device = "cuda" if config.device == "auto" and torch.cuda.is_available() else config.device
     model.to("cpu" if device == "auto" else device)  # type: ignore[arg-type] - its stub takes no string
     model.eval().requires_grad_(False)
@@ -61,7 +66,12 @@ def _explain_missing(config: EncoderConfig) -> Iterator[None]:
     try:
         with quiet_transformers():
             yield
-    except OSError as error:
+    except SafetensorError as error:
+        raise EncoderError(
+            f"The weights of encoder {config.name!r} should be a whole safetensors file, but cannot be read: {error}. "
+            f"Download or save the checkpoint again."
+        ) from error
+    except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UnknownEncoderError(
             f"Encoder {config.name!r} should be a Hub name, a local folder or pkg:package/folder, but it cannot "
@@ -78,8 +88,14 @@ def _load_model(place: str, config: EncoderConfig, pooler: bool) -> PreTrainedMo
         dtype=getattr(torch, config.load_dtype),
         attn_implementation=config.attention,
         output_loading_info=True,
+        ignore_mismatched_sizes=True,  # told in `info`, and refused below by name
         **_pooling_argument(settings, pooler),
     )
+    for name, stored, expected in sorted(info["mismatched_keys"]):
+        raise EncoderError(
+            f"The weights of encoder {config.name!r} should have the shapes of its config.json, but {name} is "
+            f"{list(stored)} and should be {list(expected)}. Take both files from the same checkpoint."
+        )
     missing = sorted(info["missing_keys"])
     if missing:
         raise EncoderError(
@@ -105,11 +121,19 @@ def _pooling_argument(settings: Any, pooler: bool) -> dict[str, bool]:
 def _load_tokenizer(place: str, config: EncoderConfig, model_type: str) -> PreTrainedTokenizerBase:
     options = {"add_prefix_space": True} if model_type in PREFIX_SPACE else {}
     tokenizer = AutoTokenizer.from_pretrained(place, revision=config.revision or "main", **options)
+    if set(tokenizer.get_vocab().values()) <= set(tokenizer.all_special_ids):
+        # transformers makes up a tokenizer that knows special pieces only, and every word would be [UNK].
+        raise EncoderError(
+            f"Encoder {config.name!r} should have a tokenizer beside its weights, but there is none. "
+            f"Save its tokenizer.json in the same place."
+        )
     if not tokenizer.is_fast:
         raise EncoderError(
             f"Encoder {config.name!r} needs a fast tokenizer, because only these tell which piece belongs to "
             f"which word, but {type(tokenizer).__name__} is slow. Save a tokenizer.json beside the weights."
         )
+    # A saved tokenizer may pad and cut on the left; positions, rows and [CLS] are counted from the left here.
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
 
 

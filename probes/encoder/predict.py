@@ -30,7 +30,12 @@ def fill(
 ) -> None:
     """Send every planned batch through the encoder and write its rows, and those of equal sentences."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    loader = DataLoader(PlannedBatches(encoder, corpus, scan, batches), batch_size=None, shuffle=False)
+    # A loader without a generator of its own draws from the global one: a call that finds the cache would then
+    # leave other random numbers to the caller than the call that wrote it.
+    loader = DataLoader(
+        PlannedBatches(encoder, corpus, scan, batches), batch_size=None, shuffle=False, generator=torch.Generator()
+    )
+    device = encoder.device
     with warnings.catch_warnings():
         # Lightning advises workers (the loader tokenises in this process on purpose: a worker would load the
         # corpus again) and misses batch indices (the batches carry their own).
@@ -46,6 +51,8 @@ def fill(
             inference_mode=True,
         )
         trainer.predict(Extraction(encoder, scan), dataloaders=loader, return_predictions=False)
+    # Lightning leaves the model on the CPU.
+    encoder.model.to(device)  # type: ignore[arg-type] - its stub takes no device
 
 
 class PlannedBatches(Dataset):
