@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from probes.study.curve import Curve, CurveGroup
     from probes.study.plan import Step
 
+FAILED = 1
 INTERRUPTED = 130
 
 Files = Annotated[list[Path], typer.Argument(help="Experiment files (YAML).", show_default=False)]
@@ -55,29 +56,32 @@ def run_command(
         steps = take_shard(plan(experiment, results), shard)
         if dry_run:
             _print_plan(steps)
+        elif not steps:
+            print(f"{experiment.name}: no run falls to shard {shard}", file=sys.stderr)
         else:
             _run(steps, results, refresh=refresh, as_json=as_json)
 
 
 def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) -> None:
     from probes.report.table import format_curve, percent, sparkline
+    from probes.study.curves import read_results
     from probes.study.execute import execute, mirror, report
 
     def notify(message: str) -> None:
         print(message, file=sys.stderr)
 
     start = time.perf_counter()
-    corpora, curves, fresh = {}, [], []
+    corpora, curves = {}, []
     for step in steps:
-        was_written = step.is_written and not refresh
         curve = execute(step, corpora, refresh=refresh, notify=(lambda message: None) if as_json else notify)
         curves.append(curve)
-        fresh += [] if was_written else [curve]
         if as_json:
             print(json.dumps({"path": str(step.record_path), **_summary(curve.record)}), flush=True)
     done = time.perf_counter()
-    paths = report(curves, results)
-    place = mirror(fresh, results)
+    is_whole = len(steps) == len(steps[0].experiment.expand())
+    # The last of several shards leaves a report of all that have been done.
+    paths = report(curves if is_whole else list(read_results(steps[0].experiment.name, results)), results)
+    place = mirror(curves, results)
     if as_json:
         return
     print(format_curve(curves[0].record) if len(curves) == 1 else steps[0].experiment.question)
@@ -144,7 +148,7 @@ def report_command(
     from probes.study.curves import read_results
     from probes.study.execute import report
 
-    names = [file.stem for file in files] or sorted(path.name for path in (results / "runs").glob("*"))
+    names = [file.stem for file in files] or sorted(path.name for path in (results / "runs").glob("*/"))
     if not names:
         raise ConfigError(f"Results were expected in {results / 'runs'}, but there are none. Run an experiment first.")
     for name in names:
@@ -218,5 +222,8 @@ def main() -> None:
     except ProbesError as error:
         print(f"probes: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"probes: {error}", file=sys.stderr)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -2,8 +2,8 @@
 
 import netrc
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -18,6 +18,7 @@ COLUMNS = (
     "variant",
     "draw",
     "layer",
+    "split",
     "subset",
     "metric",
     "value",
@@ -53,6 +54,7 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     mode = choose_mode()
     if mode == "disabled":
         return ""
+    folder = os.environ.get("WANDB_DIR") or os.getcwd()
     # Nothing about the machine, its user or its code leaves it: only what stands in the record.
     settings = wandb.Settings(
         x_disable_meta=True,
@@ -74,18 +76,21 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
         tags=[record.task, record.config["corpus"]["reader"]],
         config={**record.config, "fingerprints": record.fingerprints.model_dump()},
         mode=mode,  # type: ignore[arg-type]
-        dir=os.environ.get("WANDB_DIR") or os.getcwd(),
+        dir=folder,
         resume="allow" if mode == "online" else None,
         reinit="create_new",
         settings=settings,
     )
     run.define_metric("layer")
     run.define_metric("*", step_metric="layer")
-    for layer in range(len(record.layers)):
-        run.log(layer_row(record, layer))
-    run.log({"scores": wandb.Table(columns=list(COLUMNS), data=_cells(record.scores))})
+    rows = [layer_row(record, layer) for layer in range(len(record.layers))]
+    # Every call of log() is a row of the history, so table and figure ride with the last layer.
+    rows[-1]["scores"] = wandb.Table(columns=list(COLUMNS), data=_cells(record.scores))
     if figure is not None:
-        run.log({"figure": wandb.Image(str(figure))})
+        rows[-1]["figure"] = wandb.Image(str(figure))
+    with _stage_in(folder):
+        for row in rows:
+            run.log(row)
     run.summary["best_layer"] = record.best_layer
     place = str(Path(run.dir).parent)
     run.finish()
@@ -100,10 +105,24 @@ def layer_row(record: Record, layer: int) -> dict[str, Any]:
         if score.layer not in (None, layer) or score.value is None:
             continue
         name = f"{score.split if score.variant == 'task' else score.variant}/{score.metric}"
+        name = name.removesuffix("/accuracy") if score.variant.startswith("selectivity") else name
         row[name] = score.value
         if score.layer is not None and score.low is not None:
             row |= {f"{name}_low": score.low, f"{name}_high": score.high}
     return row
+
+
+@contextmanager
+def _stage_in(folder: str) -> Iterator[None]:
+    """Keep W&B's copy of the table beside the run: by default it stays in the user's home after every run."""
+    if os.environ.get("WANDB_DATA_DIR"):
+        yield
+        return
+    os.environ["WANDB_DATA_DIR"] = str(Path(folder, "wandb"))
+    try:
+        yield
+    finally:
+        del os.environ["WANDB_DATA_DIR"]
 
 
 def _cells(scores: Sequence[Score]) -> list[Any]:

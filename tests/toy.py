@@ -1,14 +1,23 @@
 """Small encoders and corpora that tests build for themselves: no download, answers known."""
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from string import ascii_lowercase, digits, punctuation
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from probes.types import Corpus, Sentence, Tree
+from probes.cache import Cache, CacheWriter, Manifest, SplitSize, identity_hash
+from probes.cache.layout import Layout
+from probes.study.curves import Curves
+from probes.study.face import run
+from probes.types import Corpus, RowIndex, Sentence, Tree
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WHOLE_WORDS = ["the", "dog", "cat", "sees", "runs", "big", "small", "often", "a", "and"]
@@ -79,3 +88,131 @@ def make_corpus(splits: Sequence[str] = ("train", "dev", "test"), size: int = 24
             rows.append(sentence(f"{split}-{number}", words, tags, group=f"{split}-doc{number // 4}"))
         made[split] = tuple(rows)
     return Corpus("toy", made)
+
+
+# Test processes share the cores; on encoders and fits of this size, threads only wait for each other.
+torch.set_num_threads(1)
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SHORT_FIT = ("fit.epochs=1", "fit.min_steps=4", "task.draws=2")
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment that was run once on the toy encoder, to be looked at by many tests."""
+
+    folder: Path
+    overrides: tuple[str, ...]
+    curves: Curves
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    @property
+    def runs(self) -> list[Path]:
+        """The JSON files of its curves."""
+        return sorted((self.results / "runs").rglob("*.json"))
+
+
+def make_tiny_corpus() -> Corpus:
+    """The toy corpus with words in test that train never shows."""
+    corpus = make_corpus(size=16)
+    test = tuple(
+        replace(one, words=tuple(word.replace("yt", "z") if word.startswith("yt") else word for word in one.words))
+        for one in corpus["test"]
+    )
+    return Corpus("tiny", {**corpus.splits, "test": test})
+
+
+def write_treebank(corpus: Corpus, folder: Path) -> Path:
+    """The corpus as CoNLL-U files, one a split; returns their folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, sentences in corpus.splits.items():
+        lines, group = [], ""
+        for one in sentences:
+            assert one.tree is not None
+            lines += [] if one.group == group else [f"# newdoc id = {one.group}"]
+            lines.append(f"# sent_id = {one.id}")
+            group, rows = (
+                one.group,
+                zip(one.words, one.columns["upos"], one.tree.heads, one.tree.relations, strict=True),
+            )
+            for number, (word, tag, head, relation) in enumerate(rows, start=1):
+                lines.append("\t".join([str(number), word, "_", tag, "_", "_", str(head), relation, "_", "_"]))
+            lines.append("")
+        (folder / f"tiny-ud-{split}.conllu").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@cache
+def run_layer_pos(encoder: Path, folder: Path) -> Study:
+    """`layer_pos.yaml` on a small treebank, once in each process: four curves, W&B below `folder`."""
+    treebank = write_treebank(make_tiny_corpus(), folder / "tiny")
+    overrides = (f"encoder.name={encoder}", f"corpus.path={treebank}/*.conllu", *SHORT_FIT)
+    before = os.environ.get("WANDB_DIR")
+    os.environ["WANDB_DIR"] = str(folder)
+    try:
+        experiment = CHECKOUT / "experiments" / "layer_pos.yaml"
+        curves = run(experiment, overrides=overrides, results=folder / "results")
+    finally:
+        os.environ.pop("WANDB_DIR")
+        os.environ |= {"WANDB_DIR": before} if before else {}
+    return Study(folder, overrides, curves)
+
+
+def make_cache(folder: Path, arrays: Mapping[str, np.ndarray]) -> Cache:
+    """A cache of given states [layer, row, dim] for each split, without any encoder; a sentence has one row."""
+    first = next(iter(arrays.values()))
+    num_layers, _, dim = first.shape
+    dtype = str(first.dtype)
+    layouts = {split: Layout(num_layers, states.shape[1], dim, dtype) for split, states in arrays.items()}
+    indexes = {split: _one_row_each(split, states.shape[1]) for split, states in arrays.items()}
+    sizes = {
+        split: SplitSize(sentences=len(index.ids), rows=len(index.ids), ids=identity_hash({"ids": index.ids}))
+        for split, index in indexes.items()
+    }
+    identity = {"toy": {split: identity_hash({"bytes": states.tobytes().hex()}) for split, states in arrays.items()}}
+    manifest = Manifest(
+        identity=identity,
+        encoder={"name": "toy"},
+        corpus="toy",
+        unit="sentence",
+        layers=("emb", *(str(layer) for layer in range(1, num_layers))),
+        post_norm_last=True,
+        dim=dim,
+        dtype=dtype,
+        splits=sizes,
+        cut={},
+        lost={},
+        environment={},
+    )
+    with CacheWriter(folder / f"toy-{identity_hash(identity)}", layouts) as writer:
+        for split, states in arrays.items():
+            for layer in range(num_layers):
+                writer.write(split, layer, 0, states[layer])
+        return writer.finish(manifest, indexes, [])
+
+
+def _one_row_each(split: str, num_rows: int) -> RowIndex:
+    return RowIndex(
+        unit="sentence",
+        ids=[f"{split}-{number}" for number in range(num_rows)],
+        offsets=np.arange(num_rows + 1),
+        word=np.zeros(num_rows, dtype=np.int32),
+        types=np.full(num_rows, -1, dtype=np.int32),
+    )
+
+
+def call_probes(*arguments: str | Path) -> int:
+    """The exit code of `probes ARGUMENTS`, run in this process."""
+    from probes.cli import main
+
+    before, sys.argv = sys.argv, ["probes", *map(str, arguments)]
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    finally:
+        sys.argv = before
+    return 0

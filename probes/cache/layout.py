@@ -57,7 +57,7 @@ class Layout:
         """A read-only view [row, dim] of one layer; only rows that are read are loaded."""
         shape = (self.num_rows, self.dim)
         if self.num_rows == 0:
-            return np.zeros(shape, dtype=self.dtype)
+            return np.broadcast_to(np.zeros((), dtype=self.dtype), shape)  # read-only; no bytes cannot be mapped
         return np.memmap(path, dtype=self.dtype, mode="r", offset=self.offset(layer, 0), shape=shape)
 
 

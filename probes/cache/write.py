@@ -57,8 +57,8 @@ class CacheWriter:
         """Put `states` [row, dim] at consecutive rows of a layer."""
         layout = self.layouts[split]
         data = np.ascontiguousarray(states, dtype=layout.dtype)
-        # Not data.data: a memoryview of no rows (every word of a sentence was dropped) cannot be cast to bytes.
-        os.pwrite(self._files[split], data.reshape(-1).view(np.uint8), layout.offset(layer, row))
+        # Not data.data.cast("B"): a view of no rows (every word of a sentence was dropped) cannot be cast.
+        os.pwrite(self._files[split], data.reshape(-1).view(np.uint8).data, layout.offset(layer, row))
 
     def finish(self, manifest: Manifest, indexes: Mapping[str, RowIndex], vocabulary: Sequence[str]) -> Cache:
         """Write what describes the rows, then give the folder its name; from here on the cache exists."""

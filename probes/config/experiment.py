@@ -11,7 +11,7 @@ from pydantic import Field
 
 from probes.config.run import Run
 from probes.config.setting import Settings, parse, settings_at
-from probes.errors import ConfigError, list_names
+from probes.errors import ConfigError, by_nearness
 
 
 class Experiment(Settings):
@@ -58,7 +58,7 @@ def read_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     return experiment
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> dict[Any, Any]:
     if not path.is_file():
         raise ConfigError(
             f"An experiment file was expected at {path}, but there is none. "
@@ -66,6 +66,8 @@ def _load(path: Path) -> dict[str, Any]:
         )
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: UTF-8 was expected, but: {error.reason}. Save the file as UTF-8.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -103,13 +105,28 @@ def _override(experiment: Experiment, override: str) -> Experiment:
 def assign(settings: dict[str, Any], key: str, value: Any, where: str) -> None:
     """Put `value` at a dotted key of nested settings; raises ConfigError for a key that no run has."""
     *path, name = key.split(".")
-    parent = settings_at(Run, tuple(path))
-    is_option = key.startswith("corpus.options.") and len(path) == 2
-    if not is_option and (parent is None or name not in parent.model_fields):
-        known = [f"{'.'.join(path)}.{field}" if path else field for field in (parent or Run).model_fields]
-        raise ConfigError(f"{where}: unknown key {key!r}. Known keys are {list_names(key, known)}. Rename it.")
-    for part in path:
-        if not isinstance(settings.get(part), Mapping):
+    is_option = path == ["corpus", "options"] and name
+    if not is_option:
+        _check_known(key, where)
+    for depth, part in enumerate(path, start=1):
+        if settings.get(part) is None:
             settings[part] = {}
+        if not isinstance(settings[part], Mapping):
+            raise ConfigError(
+                f"{where}: {key!r} needs keys inside {'.'.join(path[:depth])!r}, but that is {settings[part]!r}. "
+                f"Write it with its keys, as `probes settings` lists them."
+            )
         settings = settings[part]
     settings[name] = value
+
+
+def _check_known(key: str, where: str) -> None:
+    path: tuple[str, ...] = ()
+    for name in key.split("."):
+        parent = settings_at(Run, path)
+        if parent is None or name not in parent.model_fields:
+            # Below a key that holds no keys, the names beside that key are the ones to choose from.
+            path, name, parent = (path, name, parent) if parent else (path[:-1], path[-1], settings_at(Run, path[:-1]))
+            known = [".".join([*path, field]) for field in by_nearness(name, (parent or Run).model_fields)]
+            raise ConfigError(f"{where}: unknown key {key!r}. Known keys are {', '.join(map(repr, known))}. Rename it.")
+        path = (*path, name)

@@ -17,12 +17,15 @@ class Settings(BaseModel):
 Model = TypeVar("Model", bound=Settings)
 
 
-def parse(model: type[Model], data: Mapping[str, Any], where: str) -> Model:
+def parse(model: type[Model], data: Mapping[Any, Any], where: str) -> Model:
     """`data` as settings of `model`; raises ConfigError that names the key, `where` it stands, and what may."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        messages = [_explain(model, detail) for detail in error.errors()]
+        details = error.errors()
+        # A list with a wrong item is reported as too short as well; the item says it all.
+        wrong = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+        messages = [_explain(model, detail) for detail in details if detail["loc"] not in wrong]
         raise ConfigError(f"{where}: " + " ".join(messages)) from None
 
 
@@ -36,8 +39,10 @@ def _explain(model: type[Settings], detail: Any) -> str:
         return f"Unknown key {key!r}. Known keys {inside} are {known}. Rename or remove it."
     if detail["type"] == "missing":
         return f"Key {key!r} is needed and is not there. Add it."
-    expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"Key {key!r} should be {expected}, but is {detail['input']!r}. Change it."
+    if detail["type"] == "invalid_key":
+        return f"Key {key!r} should be text, but is {detail['input']!r}. Quote it."
+    expected = detail["msg"].partition(" should ")[2] or f"be otherwise ({detail['msg']})"
+    return f"Key {key!r} should {expected}, but is {detail['input']!r}. Change it."
 
 
 def settings_at(model: type[Settings], path: tuple[str, ...]) -> type[Settings] | None:

@@ -1,6 +1,7 @@
 """A corpus from Python lists."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
@@ -8,7 +9,7 @@ from probes.types import Corpus, Sentence
 
 def from_lists(
     sentences: Sequence[str | Sequence[str]],
-    labels: Sequence[str | Sequence[str]],
+    labels: Sequence[Any],
     splits: Sequence[str],
     *,
     groups: Sequence[str] | None = None,
@@ -17,7 +18,7 @@ def from_lists(
     """A corpus from sentences with their labels and the split of each.
 
     A sentence given as words takes one label a word (task `word_label`) or one label (task `label`); a
-    sentence given as a string takes one label. Raises CorpusError for lists of different lengths.
+    sentence given as a string takes one label. Labels are strings. Raises CorpusError for lists of different lengths.
 
     >>> corpus = from_lists([["a", "dog"], ["runs"]], [["DET", "NOUN"], ["VERB"]], ["train", "test"])
     >>> corpus["train"][0].columns["label"]
@@ -37,13 +38,18 @@ def from_lists(
     return Corpus(name=name, splits={split: tuple(part) for split, part in made.items()})
 
 
-def _sentence(sentence_id: str, text: str | Sequence[str], label: str | Sequence[str], group: str) -> Sentence:
+def _sentence(sentence_id: str, text: str | Sequence[str], label: Any, group: str) -> Sentence:
     words = () if isinstance(text, str) else tuple(text)
     columns, attributes = {}, {}
     if isinstance(label, str):
         attributes["label"] = label
-    else:
+    elif isinstance(label, Sequence) and all(isinstance(one, str) for one in label):
         columns["label"] = tuple(label)
+    else:
+        raise CorpusError(
+            f"The label of sentence {sentence_id!r} should be a string or a list of strings, but is {label!r}. "
+            f"Turn labels into strings with str()."
+        )
     if columns and not words:
         raise CorpusError(
             f"Sentence {sentence_id!r} has a list of labels, so a list of words was expected, but came the text "

@@ -37,7 +37,10 @@ def _match(pattern: str) -> list[Path]:
     given = Path(pattern).expanduser()
     for root in roots:
         base, relative = (Path(given.anchor), given.relative_to(given.anchor)) if given.anchor else (root, given)
-        found = sorted(path for path in base.glob(str(relative)))
+        is_pattern = any(mark in str(relative) for mark in "*?[")
+        found = sorted(base.glob(str(relative))) if is_pattern else []
+        # A name may hold the marks of a pattern, and glob() knows no ".".
+        found = found or [path for path in (base / relative,) if path.exists()]
         files = [file for path in found for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
         files = [file for file in files if file.is_file() and (len(found) > 1 or not found[0].is_dir() or _says(file))]
         if files:

@@ -37,7 +37,7 @@ def load_encoder(config: EncoderConfig | str, *, pooler: bool = False) -> Frozen
     if config.load_dtype != config.compute_dtype:
         # Weights rounded to the load precision; matrix products at the compute precision come from autocast,
         # which works from float32 only.
-        model.to(torch.float32)
+        model.float()
     device = "cuda" if config.device == "auto" and torch.cuda.is_available() else config.device
     model.to("cpu" if device == "auto" else device)  # type: ignore[arg-type] - its stub takes no string
     model.eval().requires_grad_(False)
@@ -121,16 +121,16 @@ def _pooling_argument(settings: Any, pooler: bool) -> dict[str, bool]:
 def _load_tokenizer(place: str, config: EncoderConfig, model_type: str) -> PreTrainedTokenizerBase:
     options = {"add_prefix_space": True} if model_type in PREFIX_SPACE else {}
     tokenizer = AutoTokenizer.from_pretrained(place, revision=config.revision or "main", **options)
+    if not tokenizer.is_fast:
+        raise EncoderError(
+            f"Encoder {config.name!r} needs a fast tokenizer, because only these tell which piece belongs to "
+            f"which word, but {type(tokenizer).__name__} is slow. Save a tokenizer.json beside the weights."
+        )
     if set(tokenizer.get_vocab().values()) <= set(tokenizer.all_special_ids):
         # transformers makes up a tokenizer that knows special pieces only, and every word would be [UNK].
         raise EncoderError(
             f"Encoder {config.name!r} should have a tokenizer beside its weights, but there is none. "
             f"Save its tokenizer.json in the same place."
-        )
-    if not tokenizer.is_fast:
-        raise EncoderError(
-            f"Encoder {config.name!r} needs a fast tokenizer, because only these tell which piece belongs to "
-            f"which word, but {type(tokenizer).__name__} is slow. Save a tokenizer.json beside the weights."
         )
     # A saved tokenizer may pad and cut on the left; positions, rows and [CLS] are counted from the left here.
     tokenizer.padding_side = tokenizer.truncation_side = "right"

@@ -110,9 +110,9 @@ class RowWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         self.writer = writer
         self.places = [
-            (split, scan.index(split).offsets[position], sentence_id)
+            (split, row, sentence_id)
             for split, ids in scan.ids.items()
-            for position, sentence_id in enumerate(ids)
+            for sentence_id, row in zip(ids, scan.index(split).offsets[:-1].tolist(), strict=True)
         ]
         self.sizes = [len(kept) for kept in scan.kept]
         self.same: dict[int, list[int]] = {}
@@ -138,7 +138,7 @@ class RowWriter(BasePredictionWriter):
             for number in self.same[first]:
                 split, row, _ = self.places[number]
                 for layer, layer_rows in enumerate(rows):
-                    self.writer.write(split, layer, int(row), layer_rows)
+                    self.writer.write(split, layer, row, layer_rows)
 
     def _check(self, rows: np.ndarray, number: int) -> None:
         split, _, sentence_id = self.places[number]

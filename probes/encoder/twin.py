@@ -30,8 +30,20 @@ def build_twin(pretrained: PreTrainedModel, config: TwinConfig) -> PreTrainedMod
             f"{left[0]} among them. This architecture cannot be re-initialised from its configuration."
         )
     if config.kind == "random_blocks":
-        cast(nn.Module, twin.embeddings).load_state_dict(cast(nn.Module, pretrained.embeddings).state_dict())
+        _embeddings(twin).load_state_dict(_embeddings(pretrained).state_dict())
     return twin
+
+
+def _embeddings(model: PreTrainedModel) -> nn.Module:
+    """The module whose output is hidden state 0; raises EncoderError where it is not one module."""
+    settings = model.config
+    is_projected = getattr(settings, "embedding_size", settings.hidden_size) != settings.hidden_size
+    if is_projected or not isinstance(getattr(model, "embeddings", None), nn.Module):
+        raise EncoderError(
+            f"A twin of kind random_blocks keeps the module that makes hidden state 0, but in {type(model).__name__} "
+            f"this is not one module of its own. Use kind: untrained."
+        )
+    return cast(nn.Module, model.embeddings)
 
 
 def unchanged_parameters(twin: PreTrainedModel, pretrained: PreTrainedModel) -> list[str]:

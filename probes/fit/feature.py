@@ -47,12 +47,8 @@ def measure_features(layers: Sequence[np.ndarray], rows: Int[np.ndarray, " examp
     Raises FitError when a state is not a finite number.
     """
     mean, std, rms = (torch.stack(part) for part in zip(*(_moments(layer, rows) for layer in layers), strict=True))
-    bad = torch.nonzero(~torch.isfinite(std).all(dim=1))
-    if len(bad):
-        raise FitError(
-            f"Training states should be finite numbers, but layer {int(bad[0])} has NaN or infinity. "
-            f"Check the cache, or encode again."
-        )
+    for number, spread in enumerate(std):
+        _check_finite(spread, "Training", number)
     inverse_std = torch.where(std > DEAD_SHARE * rms[:, None], 1 / std.clamp_min(1e-30), 0).float()
     stream = generator(seed, "fit.basis")
     sample = np.sort(stream.choice(rows, size=min(SAMPLE_ROWS, len(rows)), replace=False))
@@ -62,6 +58,21 @@ def measure_features(layers: Sequence[np.ndarray], rows: Int[np.ndarray, " examp
     ]
     basis, penalty = (torch.stack(part) for part in zip(*bases, strict=True))
     return FeatureStatistics(mean.float(), inverse_std, basis, penalty)
+
+
+def check_dev(layers: Sequence[np.ndarray], rows: Int[np.ndarray, " example"]) -> None:
+    """Raise FitError when a state of dev is not a finite number: its answers would choose the settings."""
+    for number, layer in enumerate(layers):
+        for start in range(0, len(rows), CHUNK_ROWS):
+            _check_finite(torch.from_numpy(layer[rows[start : start + CHUNK_ROWS]]), "Dev", number)
+
+
+def _check_finite(values: Tensor, name: str, layer: int) -> None:
+    if not torch.isfinite(values).all():
+        raise FitError(
+            f"{name} states should be finite numbers, but layer {layer} has NaN or infinity. "
+            f"Check the cache, or encode again."
+        )
 
 
 def _moments(layer: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from probes.cache import Cache
 from probes.config import FitConfig
 from probes.fit.batch import RowBatches, read_standardised
-from probes.fit.feature import FeatureStatistics, measure_features
+from probes.fit.feature import FeatureStatistics, check_dev, measure_features
 from probes.fit.fitted import FittedProbes
 from probes.fit.gap import SAMPLE_ROWS, Probes, estimate_gap
 from probes.fit.stack import BestWeights, fit_stack
@@ -28,6 +28,7 @@ def fit_probes(cache: Cache, tasks: Sequence[Task], config: FitConfig, *, seed: 
     rows = {split: tasks[0].splits[split].index[:, 0] for split in splits}
     labels = {split: np.stack([task.splits[split].labels for task in tasks]) for split in splits}
     statistics = measure_features(layers["train"], rows["train"], seed)
+    check_dev(layers["dev"], rows["dev"])
     num_labels = len(tasks[0].labels)
     best, _ = fit_stack(layers, rows, labels, statistics, config, num_labels=num_labels, seed=seed)
     choice = choose_penalty(best.dev_accuracy[:, :, 0].numpy(), config.l2)

@@ -41,11 +41,20 @@ class FittedProbes:
     def predict(
         self, states: np.ndarray, rows: Int[np.ndarray, " example"], layer: int
     ) -> Int[np.ndarray, "target example"]:
-        """The predicted label of each example under every target, read by chunks."""
-        parts = [
-            self.logits(states[rows[start : start + CHUNK_ROWS]], layer).argmax(axis=-1)
-            for start in range(0, len(rows), CHUNK_ROWS)
-        ]
+        """The predicted label of each example under every target, read by chunks.
+
+        Raises FitError for a state that is not a finite number: every label would be as good as another.
+        """
+        parts = []
+        for start in range(0, len(rows), CHUNK_ROWS):
+            chunk = states[rows[start : start + CHUNK_ROWS]]
+            bad = np.flatnonzero(~np.isfinite(chunk).all(axis=1))
+            if len(bad):
+                raise FitError(
+                    f"States should be finite numbers, but row {rows[start + bad[0]]} of layer {layer} has NaN or "
+                    f"infinity. Check the cache, or encode again."
+                )
+            parts.append(self.logits(chunk, layer).argmax(axis=-1))
         return np.concatenate(parts).T
 
     def save(self, folder: Path) -> None:
@@ -63,7 +72,7 @@ _ARRAYS = ("weights", "bias", "l2", "epochs", "dev_accuracy", "gap")
 
 def load_probes(folder: Path) -> FittedProbes:
     """Probes written by `save`; raises FitError if they are not there."""
-    if not (folder / "probes.json").is_file():
+    if not all((folder / name).is_file() for name in ("probes.json", "probes.safetensors")):
         raise FitError(
             f"Fitted probes were expected in {folder}, but there are none. Run the experiment again with --refresh."
         )

@@ -86,7 +86,8 @@ class ProbeStack(lightning.LightningModule):
         """Each probe's weights at its best epoch; raises FitError if one is not a finite number."""
         shape = self.stack.shape
         sizes = (shape.num_penalties, shape.num_targets, shape.num_labels)
-        finite = torch.isfinite(self.best_weights).all(dim=1).view(shape.num_layers, *sizes).all(dim=-1)
+        columns = torch.isfinite(self.best_weights).all(dim=1) & torch.isfinite(self.best_bias[:, 0])
+        finite = columns.view(shape.num_layers, *sizes).all(dim=-1)
         if not finite.all():
             layer, penalty, target = torch.nonzero(~finite)[0].tolist()
             raise FitError(
@@ -138,7 +139,8 @@ def fit_stack(
             batch_rows=batch_rows,
             seed=split_seed,
         )
-        loaders.append(DataLoader(batches, batch_size=None))
+        # A generator of its own: a loader draws a seed, and would change the caller's random state.
+        loaders.append(DataLoader(batches, batch_size=None, generator=torch.Generator()))
     module = ProbeStack(stack, config, num_steps=epochs * len(loaders[0]))
     with warnings.catch_warnings():
         # Lightning advises loader workers; rows come from a memory map, and a worker would only copy them.

@@ -1,7 +1,7 @@
 """Many curves as one table of scores."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from probes.result.record import Record
 
@@ -27,6 +27,13 @@ def to_frame(records: Iterable[Record]) -> "pandas.DataFrame":
         for score in record.scores
     ]
     return pandas.DataFrame(rows)
+
+
+def shown_order(record: Record) -> tuple[Any, ...]:
+    """What curves are sorted by in tables and figures: pretrained before twins, these by kind and seed."""
+    encoder = record.config["encoder"]
+    twin = encoder.get("twin") or {}
+    return (bool(twin), encoder["name"], twin.get("kind", ""), twin.get("seed", 0), record.task, record.run_id)
 
 
 def twin_label(record: Record) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from probes.errors import ResultError
@@ -52,12 +53,17 @@ def save_outcomes(outcomes: Outcomes, path: Path) -> None:
 
 
 def load_outcomes(path: Path) -> Outcomes:
-    """Outcomes of one run; raises ResultError if they are not there."""
+    """Outcomes of one run; raises ResultError if they are not there, or damaged."""
     if not path.is_file():
         raise ResultError(
             f"The outcomes of a run were expected at {path}, but there are none. Run its experiment with --refresh."
         )
-    arrays = {name: values.astype(np.int64) for name, values in load_file(path).items()}
+    try:
+        arrays = {name: values.astype(np.int64) for name, values in load_file(path).items()}
+    except SafetensorError as error:
+        raise ResultError(
+            f"{path} should hold outcomes as probes writes them, but: {error}. Run its experiment with --refresh."
+        ) from None
     parts = {
         prefix: {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
         for prefix in ("predicted.", "label.")

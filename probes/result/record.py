@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from probes.errors import ResultError
 
 SCHEMA = 1
-# Seven digits are finer than any interval here, and the shortest form keeps files small and diffs readable.
+# Seven significant digits are finer than any interval here, and the shortest form keeps files small and diffs readable.
 DIGITS = 7
 
 
@@ -22,7 +22,7 @@ class _Frozen(BaseModel):
     def _shorten(self, value: Any) -> Any:
         if not isinstance(value, float):
             return value
-        return round(value, DIGITS) if math.isfinite(value) else None
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
 class Score(_Frozen):
@@ -47,6 +47,12 @@ class Score(_Frozen):
     """Clusters that the interval resamples."""
     detectable: float | None = None
     """Smallest difference to the layer chosen on dev that a two-sided 5 % test finds with power 80 %."""
+
+    @field_validator("value", "low", "high", "detectable")
+    @classmethod
+    def _drop_undefined(cls, value: float | None) -> float | None:
+        """The share of no examples is none, before it is written as after."""
+        return value if value is None or math.isfinite(value) else None
 
 
 class ProbeRow(_Frozen):

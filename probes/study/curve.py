@@ -47,6 +47,8 @@ class Curve:
     source: Outcomes | Path = field(repr=False, compare=False)
     """The outcomes, or the file that holds them."""
     predictor: Predictor | None = field(default=None, repr=False, compare=False)
+    is_new: bool = field(default=False, repr=False, compare=False)
+    """Whether it was computed by this call and not read from its files."""
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from probes.config import Run, parse
 from probes.errors import ResultError, list_names
 from probes.result import read_record, to_frame
+from probes.result.frame import shown_order
 from probes.study.curve import Curve, CurveGroup
 from probes.study.plan import DEFAULT_RESULTS
 from probes.study.predict import predictor_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of one experiment, in the order of its runs.
+    """The curves of one experiment, pretrained encoders first.
 
     `curves["pretrained"]` is the curve of the pretrained encoder, `curves["untrained"]` the group of its
     untrained twins; a curve is also found by the first digits of its run id.
@@ -61,7 +62,7 @@ def read_results(experiment: str, results: str | Path = DEFAULT_RESULTS) -> Curv
             f"Curves were expected in {folder}, but there are none; {folder.parent} holds "
             f"{list_names(experiment, known)}. Run the experiment first."
         )
-    curves = sorted((read_curve(path) for path in paths), key=lambda curve: _kind(curve) != "pretrained")
+    curves = sorted(map(read_curve, paths), key=lambda curve: shown_order(curve.record))
     return Curves(tuple(curves))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from probes.cache import Cache, remove_cache
-from probes.config import CorpusConfig, Run, plain
+from probes.config import CorpusConfig, Run
 from probes.corpus import corpus_hash, read_corpus
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
@@ -14,11 +14,12 @@ from probes.fit.fit import fit_probes
 from probes.report.figure import draw_curve
 from probes.report.table import write_tables
 from probes.result import Record, read_record, save_outcomes, write_record
+from probes.result.frame import shown_order
 from probes.study.assemble import PACKAGE_VERSION, Fitted, assemble, collect_outcomes
 from probes.study.clock import Clock
 from probes.study.curve import Curve
 from probes.study.plan import Step
-from probes.study.predict import predictor_of, probes_folder
+from probes.study.predict import keep_probes, predictor_of
 from probes.task import build_task, control_task, unit_of
 from probes.track import log_curve
 from probes.types import Corpus
@@ -53,7 +54,8 @@ def execute(step: Step, corpora: Corpora, *, refresh: bool, notify: Notify) -> C
     notify(f"{run.slug}: fitted in {clock.seconds['fit']:.1f} s")
     if run.cache.keep == "pretrained" and run.encoder.twin is not None:
         remove_cache(cache.folder)
-    return open_curve(step, record)
+    # As it was written, digits cut: what is shown now is what a later call will read.
+    return open_curve(step, read_record(step.record_path), is_new=True)
 
 
 def fit_task(cache: Cache, corpus: Corpus, run: Run, clock: Clock) -> Fitted:
@@ -73,23 +75,23 @@ def fit_task(cache: Cache, corpus: Corpus, run: Run, clock: Clock) -> Fitted:
     return Fitted(task, controls, probes, outcomes)
 
 
-def open_curve(step: Step, record: Record) -> Curve:
+def open_curve(step: Step, record: Record, *, is_new: bool = False) -> Curve:
     """A curve whose files are written."""
-    return Curve(record, step.outcomes_path, predictor_of(step.run))
+    return Curve(record, step.outcomes_path, predictor_of(step.run), is_new)
 
 
 def report(curves: list[Curve], results: Path) -> list[Path]:
     """Table, CSV and figure of one experiment; rebuilt to the same bytes from the same records."""
-    records = [curve.record for curve in curves]
+    records = sorted((curve.record for curve in curves), key=shown_order)
     paths = write_tables(records, results / "tables")
     name = results / "figures" / records[0].experiment
     return [*paths, *(draw_curve(records, name.with_suffix(suffix)) for suffix in (".pdf", ".png"))]
 
 
 def mirror(curves: list[Curve], results: Path) -> str:
-    """Every curve as a W&B run; returns the folder of the last one, or "" when W&B is disabled."""
+    """Every curve that is new as a W&B run; returns the folder of the last one, or "" if there is none."""
     place = ""
-    for curve in curves:
+    for curve in (curve for curve in curves if curve.is_new):
         figure = results / "figures" / f"{curve.record.experiment}.png"
         place = log_curve(curve.record, figure if figure.is_file() else None)
     return place
@@ -111,7 +113,7 @@ def _written(step: Step, encoder: FrozenEncoder, corpus: str) -> Record | None:
         return None
     prints = record.fingerprints
     is_same = (
-        record.config == plain(step.run)
+        record.run_id == step.run.run_id
         and record.package == PACKAGE_VERSION
         and prints.encoder == encoder.weights_hash
         and prints.corpus == corpus
@@ -120,6 +122,6 @@ def _written(step: Step, encoder: FrozenEncoder, corpus: str) -> Record | None:
 
 
 def _write(step: Step, record: Record, fitted: Fitted) -> None:
-    fitted.probes.save(probes_folder(record.run_id))
+    keep_probes(step.run, fitted.probes)
     save_outcomes(fitted.outcomes, step.outcomes_path)
     write_record(record, step.record_path)

@@ -9,9 +9,7 @@ from probes.config import (
     CorpusConfig,
     EncoderConfig,
     Experiment,
-    FitConfig,
     Run,
-    TaskConfig,
     parse,
     read_experiment,
 )
@@ -75,13 +73,14 @@ def probe(
             f"Give it: probes.probe(cache, {task!r}, corpus=...)."
         )
     fingerprint = corpus_hash(corpus)
-    run = Run(
-        encoder=parse(EncoderConfig, cache.manifest.encoder, where=cache.folder.name),
-        corpus=CorpusConfig(reader="python", path=corpus.name, options={"hash": fingerprint[:16]}),
-        task=TaskConfig(name=task, controls=tuple(controls), draws=draws),
-        fit=parse(FitConfig, settings, where="probe"),
-        seed=seed,
-    )
+    given = {
+        "encoder": parse(EncoderConfig, cache.manifest.encoder, where=cache.folder.name),
+        "corpus": CorpusConfig(reader="python", path=corpus.name, options={"hash": fingerprint[:16]}),
+        "task": {"name": task, "controls": controls, "draws": draws},
+        "fit": settings,
+        "seed": seed,
+    }
+    run = parse(Run, given, where="probe")
     clock = Clock()
     fitted = fit_task(cache, corpus, run, clock)
     record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, clock=clock)
@@ -105,8 +104,7 @@ def run(
         experiment = read_experiment(experiment, overrides)
     corpora: Corpora = {}
     steps = plan(experiment, Path(results))
-    is_done = [step.is_written and not refresh for step in steps]
     curves = [execute(step, corpora, refresh=refresh, notify=notify) for step in steps]
     report(curves, Path(results))
-    mirror([curve for curve, done in zip(curves, is_done, strict=True) if not done], Path(results))
+    mirror(curves, Path(results))
     return Curves(tuple(curves))

@@ -14,6 +14,8 @@ from probes.fit.fitted import FittedProbes, load_probes
 from probes.study.curve import Predictor
 from probes.task import unit_of
 
+ENCODER_NAME = "encoder.json"
+
 
 def probes_folder(run_id: str) -> Path:
     """Where the fitted probes of a run are kept."""
@@ -43,9 +45,20 @@ def make_predictor(encoder: EncoderConfig, task: str, probes: FittedProbes | Pat
     return predict
 
 
+def keep_probes(run: Run, probes: FittedProbes) -> None:
+    """Save the probes of a run, with where their encoder is on this machine: a record holds its name only."""
+    folder = probes_folder(run.run_id)
+    probes.save(folder)
+    (folder / ENCODER_NAME).write_text(run.encoder.model_dump_json(), "utf-8")
+
+
 def predictor_of(run: Run) -> Predictor:
     """The predictor of a run whose probes were kept."""
-    return make_predictor(run.encoder, run.task.name, probes_folder(run.run_id))
+    folder = probes_folder(run.run_id)
+    encoder, path = run.encoder, folder / ENCODER_NAME
+    if path.is_file():
+        encoder = EncoderConfig.model_validate_json(path.read_text("utf-8"))
+    return make_predictor(encoder, run.task.name, folder)
 
 
 def split_words(text: str) -> list[str]:

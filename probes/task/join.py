@@ -13,9 +13,16 @@ TRAIN, DEV, TEST = "train", "dev", "test"
 def join_sentences(corpus: Corpus, split: str, index: RowIndex) -> Iterator[tuple[Sentence, slice]]:
     """Each sentence of a split with the rows that are its own, in the order of the cache.
 
-    Raises TaskError if one of the two has a sentence that the other lacks.
+    Raises TaskError if one of the two has a sentence that the other lacks, or the corpus an id twice.
     """
-    by_id = {sentence.id: sentence for sentence in corpus[split]}
+    by_id: dict[str, Sentence] = {}
+    for sentence in corpus[split]:
+        if sentence.id in by_id:
+            raise TaskError(
+                f"Every sentence of corpus {corpus.name!r} should have an id of its own, but {sentence.id!r} "
+                f"comes again in split {split!r}. Rename one of them."
+            )
+        by_id[sentence.id] = sentence
     missing = next((sentence_id for sentence_id in index.ids if sentence_id not in by_id), None)
     if missing is not None or len(by_id) != len(index.ids):
         known = set(index.ids)

@@ -37,6 +37,12 @@ def _collect(
                 f"{corpus.name!r} has {list_names(column, sentence.columns)}. Use a corpus that is annotated so."
             )
         values = sentence.columns[column]
+        last = int(index.word[span].max(initial=-1))
+        if last >= len(values):
+            raise TaskError(
+                f"The cache holds word {last + 1} of sentence {sentence.id!r}, but the sentence has "
+                f"{len(values)} words in corpus {corpus.name!r}. Encode this corpus again."
+            )
         for row in range(span.start, span.stop):
             label = values[int(index.word[row])]
             if label != "_":

@@ -1,0 +1,71 @@
+"""Where caches live, listing and removing them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from probes.cache import Cache, caches_folder, list_caches, probes_home, remove_cache
+from probes.cache.home import WORKING_PREFIX
+from probes.errors import CacheError
+
+Write = Callable[..., Cache]
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("PROBES_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_home_is_named_by_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert probes_home() == home
+    assert caches_folder() == home / "caches"
+    monkeypatch.setenv("HOME", "/somewhere")
+    monkeypatch.setenv("PROBES_HOME", "~/mine")
+    assert probes_home() == Path("/somewhere/mine")
+
+
+@pytest.mark.parametrize("unset", [None, ""])
+def test_home_is_else_the_users_cache(unset: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROBES_HOME")
+    if unset is not None:
+        monkeypatch.setenv("PROBES_HOME", unset)
+    monkeypatch.setenv("HOME", "/somewhere")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert probes_home() == Path("/somewhere/.cache/probes")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert probes_home() == Path("/elsewhere/probes")
+
+
+def test_caches_are_listed_by_name(home: Path, write_cache: Write) -> None:
+    assert list_caches() == []
+    made = [write_cache(caches_folder(), weights=name).folder for name in ("x", "y", "z")]
+    (caches_folder() / "not-a-cache").mkdir()
+    assert list_caches() == sorted(made)
+
+
+def test_working_folder_is_no_cache(home: Path, cache: Cache) -> None:
+    caches_folder().mkdir()
+    cache.folder.rename(caches_folder() / f"{WORKING_PREFIX}{cache.folder.name}-17")
+    assert list_caches() == []
+
+
+def test_removed_cache_is_gone_and_others_stay(home: Path, write_cache: Write) -> None:
+    one, other = (write_cache(caches_folder(), weights=name).folder for name in ("x", "y"))
+    remove_cache(one)
+    assert list_caches() == [other]
+    assert not one.exists()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: None])
+def test_only_a_cache_can_be_removed(make: Callable[[Path], None], tmp_path: Path) -> None:
+    place = tmp_path / "precious"
+    make(place)
+    existed = place.exists()
+    with pytest.raises(CacheError) as caught:
+        remove_cache(place)
+    assert str(caught.value) == (
+        f"A cache was expected in {place}, but there is no manifest.json. See the caches with: probes cache ls"
+    )
+    assert place.exists() == existed

@@ -1,0 +1,211 @@
+"""A corpus through an encoder into a cache: the right numbers, whatever the order and the batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from probes.cache import Cache, list_caches
+from probes.config import TwinConfig
+from probes.encoder.extract import extract
+from probes.encoder.frozen import FrozenEncoder
+from probes.errors import CacheError, CorpusError
+from probes.types import Corpus, Sentence
+from tests.reference.states import SlowReader
+from tests.toy import make_corpus
+
+Load = Callable[..., FrozenEncoder]
+CORPUS = make_corpus(size=9)
+
+
+def stack(cache: Cache, split: str) -> np.ndarray:
+    return np.stack([cache.layer(layer, split) for layer in range(len(cache.layers))])
+
+
+def by_word(cache: Cache, split: str) -> dict[tuple[str, int], np.ndarray]:
+    """Rows [layer, dim] by sentence id and word."""
+    index, rows = cache.index(split), stack(cache, split)
+    owners = np.repeat(index.ids, np.diff(index.offsets))
+    names = zip(owners.tolist(), index.word.tolist(), strict=True)
+    return {name: rows[:, row] for row, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("how", ["first", "last", "mean"])
+def test_cached_words_equal_a_plain_forward_pass(how: str, load: Load, slow: SlowReader, tmp_path: Path) -> None:
+    cache = extract(load(word=how, store_dtype="float32", batch_pieces=64), CORPUS, "word", folder=tmp_path)
+    assert cache.layers == ("emb", *(str(block) for block in range(1, 13)))
+    for split in CORPUS.splits:
+        assert list(by_word(cache, split)) == slow.words(CORPUS, split)
+        np.testing.assert_allclose(stack(cache, split), slow.word_rows(CORPUS, split, how), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["cls", "mean"])
+def test_cached_sentences_equal_a_plain_forward_pass(how: str, load: Load, slow: SlowReader, tmp_path: Path) -> None:
+    cache = extract(load(sentence=how, batch_pieces=64), CORPUS, "sentence", folder=tmp_path)
+    assert cache.manifest.dtype == "float32"
+    for split, sentences in CORPUS.splits.items():
+        assert cache.index(split).ids == [sentence.id for sentence in sentences]
+        np.testing.assert_allclose(stack(cache, split), slow.sentence_rows(CORPUS, split, how), rtol=0, atol=1e-5)
+
+
+def test_words_are_stored_in_float16_by_default_and_only_rounded(
+    toy: FrozenEncoder, slow: SlowReader, tmp_path: Path
+) -> None:
+    stored = stack(extract(toy, CORPUS, "word", folder=tmp_path), "test")
+    assert stored.dtype == np.float16
+    # Half of float16's unit in the last place, beside the 1e-5 between two forward passes.
+    np.testing.assert_allclose(stored, slow.word_rows(CORPUS, "test", "first"), rtol=2**-11, atol=1.1e-5)
+
+
+def test_cut_words_have_no_row_and_the_others_their_values(load: Load, toy_bert: Path, tmp_path: Path) -> None:
+    encoder = load(length="truncate", max_pieces=8, word="mean", store_dtype="float32")
+    cache, slow = extract(encoder, CORPUS, "word", folder=tmp_path), SlowReader(toy_bert, 8)
+    assert cache.manifest.cut
+    for split in CORPUS.splits:
+        assert list(by_word(cache, split)) == slow.words(CORPUS, split)
+        np.testing.assert_allclose(stack(cache, split), slow.word_rows(CORPUS, split, "mean"), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["cls", "mean"])
+def test_cut_text_is_the_states_of_what_was_read(how: str, load: Load, toy_bert: Path, tmp_path: Path) -> None:
+    encoder = load(length="truncate", max_pieces=8, sentence=how)
+    cache = extract(encoder, CORPUS, "sentence", folder=tmp_path)
+    expected = SlowReader(toy_bert, 8).sentence_rows(CORPUS, "train", how)
+    np.testing.assert_allclose(stack(cache, "train"), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", ["word", "sentence"])
+def test_states_do_not_depend_on_batch_size(unit: str, load: Load, tmp_path: Path) -> None:
+    small, large = (
+        extract(load(batch_pieces=size, store_dtype="float32"), CORPUS, unit, folder=tmp_path) for size in (16, 4096)
+    )
+    assert small.folder != large.folder
+    for split in CORPUS.splits:
+        np.testing.assert_allclose(stack(small, split), stack(large, split), rtol=0, atol=1e-5)
+
+
+def test_states_do_not_depend_on_the_order_of_sentences(load: Load, tmp_path: Path) -> None:
+    shuffled = Corpus("toy", {split: rows[::-1][3:] + rows[::-1][:3] for split, rows in CORPUS.splits.items()})
+    encoder = load(store_dtype="float32")
+    one, other = (extract(encoder, corpus, "word", folder=tmp_path) for corpus in (CORPUS, shuffled))
+    for split in CORPUS.splits:
+        ours, theirs = by_word(one, split), by_word(other, split)
+        assert ours.keys() == theirs.keys()
+        assert list(ours) != list(theirs)
+        for name, rows in ours.items():
+            np.testing.assert_allclose(rows, theirs[name], rtol=0, atol=1e-5)
+
+
+def test_equal_sentences_are_computed_once_and_stored_everywhere(
+    load: Load, count_rows: Callable[[FrozenEncoder], list[int]], tmp_path: Path
+) -> None:
+    texts = ["the dog", "a cat sees", "the dog", "a x12 runs", "the dog"]
+    train = [Sentence(f"a{number}", tuple(text.split())) for number, text in enumerate(texts)]
+    corpus = Corpus("twice", {"train": train, "test": [Sentence("b", ("the", "dog")), Sentence("c", ("often",))]})
+    encoder = load()
+    before = extract(encoder, Corpus("one", {"train": train[:1]}), "word", folder=tmp_path)
+    assert before.layer(0, "train").shape == (2, 32)
+    seen = count_rows(encoder)
+    cache = extract(encoder, corpus, "word", folder=tmp_path)
+    assert seen == [1, 2, 4]  # the check's two passes, then the four different sentences in one batch
+    rows = by_word(cache, "train")
+    for word in range(2):
+        assert np.array_equal(rows["a0", word], rows["a2", word])
+        assert np.array_equal(rows["a0", word], rows["a4", word])
+        assert np.array_equal(rows["a0", word], by_word(cache, "test")["b", word])
+    assert not np.array_equal(rows["a0", 1], rows["a1", 1])
+
+
+def test_second_call_opens_without_a_forward_pass(
+    load: Load, count_rows: Callable[[FrozenEncoder], list[int]], tmp_path: Path
+) -> None:
+    encoder = load()
+    written = extract(encoder, CORPUS, "word", folder=tmp_path)
+    stamps = {path: path.stat().st_mtime_ns for path in written.folder.iterdir()}
+    seen = count_rows(encoder)
+    opened = extract(encoder, CORPUS, "word", folder=tmp_path)
+    assert seen == []
+    assert opened.folder == written.folder
+    assert opened.corpus is CORPUS
+    assert {path: path.stat().st_mtime_ns for path in opened.folder.iterdir()} == stamps
+
+
+def test_same_corpus_gives_the_same_bytes(load: Load, tmp_path: Path) -> None:
+    caches = [extract(load(), CORPUS, "word", folder=tmp_path / name) for name in "ab"]
+    one, other = ({path.name: path.read_bytes() for path in cache.folder.iterdir()} for cache in caches)
+    assert one == other
+    assert caches[0].folder.name == caches[1].folder.name
+
+
+def test_extraction_leaves_the_global_random_state_and_the_encoder(load: Load, tmp_path: Path) -> None:
+    encoder = load()
+    weights, state = encoder.weights_hash, torch.get_rng_state()
+    extract(encoder, CORPUS, "word", folder=tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module.training for module in encoder.model.modules())
+    assert not any(parameter.requires_grad for parameter in encoder.model.parameters())
+    del encoder.__dict__["weights_hash"]
+    assert encoder.weights_hash == weights
+
+
+@pytest.mark.parametrize("how", ["first", "mean"])
+def test_sentences_without_rows_are_carried(how: str, load: Load, tmp_path: Path) -> None:
+    lost = "\u200b"
+    train = [Sentence("a", ("the", lost, "dog")), Sentence("b", (lost,)), Sentence("c", ("a", "cat"))]
+    corpus = Corpus("lost", {"train": train, "dev": [Sentence("d", (lost, lost))]})
+    cache = extract(load(lost_words="drop", word=how, batch_pieces=4), corpus, "word", folder=tmp_path)
+    assert list(by_word(cache, "train")) == [("a", 0), ("a", 2), ("c", 0), ("c", 1)]
+    assert cache.layer(12, "dev").shape == (0, 32)
+    assert cache.manifest.lost == {"a": [1], "b": [0], "d": [0, 1]}
+    assert all(np.abs(rows).max() > 0.1 for rows in by_word(cache, "train").values())
+
+
+def test_manifest_describes_the_run(load: Load, tmp_path: Path) -> None:
+    encoder = load(twin=TwinConfig(seed=4), num_layers=2)
+    manifest = extract(encoder, CORPUS, "word", folder=tmp_path).manifest
+    assert manifest.layers == ("emb", "1", "2")
+    assert (manifest.corpus, manifest.unit, manifest.dim, manifest.dtype) == ("toy", "word", 32, "float16")
+    assert {split: size.sentences for split, size in manifest.splits.items()} == {"train": 9, "dev": 9, "test": 9}
+    assert manifest.splits["train"].rows == sum(len(sentence.words) for sentence in CORPUS["train"])
+    assert manifest.encoder["twin"] == {"kind": "untrained", "seed": 4}
+    assert "device" not in manifest.encoder
+    assert manifest.environment == {"device": "cpu", "threads": torch.get_num_threads()}
+    assert manifest.post_norm_last
+
+
+@pytest.mark.parametrize(
+    ("settings", "slug"),
+    [({}, "toy-bert"), ({"twin": TwinConfig(kind="random_blocks", seed=2)}, "toy-bert-random_blocks-2")],
+)
+def test_folder_is_named_for_people(settings: dict[str, object], slug: str, load: Load, tmp_path: Path) -> None:
+    cache = extract(load(num_layers=1, **settings), make_corpus(["test"], 2), "word", folder=tmp_path)
+    assert cache.folder.parent == tmp_path
+    assert cache.folder.name.rpartition("-")[0] == slug
+
+
+def test_default_place_is_the_home(load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROBES_HOME", str(tmp_path))
+    cache = extract(load(num_layers=1), make_corpus(["test"], 2), "word")
+    assert list_caches() == [cache.folder] == list((tmp_path / "caches").iterdir())
+
+
+def test_home_that_cannot_be_written_is_one_message(
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("PROBES_HOME", str(tmp_path / "file"))
+    with pytest.raises(CacheError) as caught:
+        extract(load(num_layers=1), make_corpus(["test"], 2), "word")
+    assert str(caught.value) == (
+        f"A cache was to be written in {tmp_path / 'file' / 'caches'}, but: Not a directory. "
+        f"Free space there, or set PROBES_HOME to a folder that can be written."
+    )
+
+
+def test_mistake_in_the_corpus_leaves_nothing(toy: FrozenEncoder, tmp_path: Path) -> None:
+    corpus = Corpus("twice", {"train": [Sentence("a", ("the",)), Sentence("a", ("dog",))]})
+    with pytest.raises(CorpusError, match="'a' comes again"):
+        extract(toy, corpus, "word", folder=tmp_path / "caches")
+    assert not (tmp_path / "caches").exists()

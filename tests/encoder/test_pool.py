@@ -1,0 +1,77 @@
+"""Vectors of words and sentences from the states of pieces."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.pool import embed, mean_by_row, pool_rows
+from probes.errors import CorpusError, EncoderError
+from probes.types import Corpus, Sentence
+from tests.reference.states import SlowReader
+
+Load = Callable[..., FrozenEncoder]
+SENTENCES = [("the", "dogs", "sees", "x12"), ("a", "cat"), ("don't", "often", "run")]
+CORPUS = Corpus("few", {"test": [Sentence(str(number), words) for number, words in enumerate(SENTENCES)]})
+
+
+def test_mean_by_row_of_known_numbers() -> None:
+    pieces = torch.tensor([[[1.0, 10.0], [3.0, 20.0], [5.0, 0.0]], [[0.0, 0.0], [2.0, 2.0], [7.0, -7.0]]])
+    means = mean_by_row(pieces, torch.tensor([0, 0, 1]))
+    assert means.tolist() == [[[2.0, 15.0], [5.0, 0.0]], [[1.0, 1.0], [7.0, -7.0]]]
+
+
+def test_picked_pieces_are_rows_in_order() -> None:
+    states = [torch.arange(24.0).reshape(2, 3, 4) + 100 * layer for layer in range(2)]
+    sentence, position = torch.tensor([1, 0]), torch.tensor([2, 0])
+    rows = pool_rows(states, sentence, position, torch.tensor([0, 1]), "first")
+    assert rows.tolist() == [[[20, 21, 22, 23], [0, 1, 2, 3]], [[120, 121, 122, 123], [100, 101, 102, 103]]]
+
+
+@pytest.mark.parametrize("how", ["first", "mean"])
+def test_no_pieces_are_no_rows(how: str) -> None:
+    none = torch.zeros(0, dtype=torch.int64)
+    assert pool_rows([torch.ones(2, 3, 4)] * 5, none, none, none, how).shape == (5, 0, 4)
+
+
+def test_rows_are_float32_whatever_the_states(toy: FrozenEncoder) -> None:
+    one = torch.tensor([0])
+    rows = pool_rows([torch.ones(1, 2, 3, dtype=torch.bfloat16)], one, one, one, "mean")
+    assert rows.dtype == torch.float32
+
+
+@pytest.mark.parametrize("how", ["first", "last", "mean"])
+def test_word_vectors_equal_the_slow_reader(how: str, load: Load, slow: SlowReader) -> None:
+    vectors = embed(load(word=how), SENTENCES, "word")
+    assert [tuple(rows.shape) for rows in vectors] == [(13, len(words), 32) for words in SENTENCES]
+    expected = slow.word_rows(CORPUS, "test", how)
+    np.testing.assert_allclose(torch.cat(vectors, dim=1).numpy(), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["cls", "mean"])
+def test_sentence_vectors_equal_the_slow_reader(how: str, load: Load, slow: SlowReader) -> None:
+    vectors = embed(load(sentence=how), [" ".join(words) for words in SENTENCES], "sentence")
+    assert [tuple(rows.shape) for rows in vectors] == [(13, 1, 32)] * 3
+    expected = slow.sentence_rows(CORPUS, "test", how)
+    np.testing.assert_allclose(torch.cat(vectors, dim=1).numpy(), expected, rtol=0, atol=1e-5)
+
+
+def test_lost_word_is_named(toy: FrozenEncoder) -> None:
+    with pytest.raises(CorpusError) as caught:
+        embed(toy, [("the", "dog"), ("a", "\u200b")], "word")
+    assert str(caught.value) == (
+        f"The tokenizer of {toy.config.name!r} should give every word a piece, but loses '\\u200b'. "
+        f"Leave this word out."
+    )
+
+
+def test_too_long_text_is_refused_and_not_cut(load: Load, toy_bert: Path) -> None:
+    with pytest.raises(EncoderError) as caught:
+        embed(load(length="truncate", max_pieces=5), [("the", "dog", "sees", "cat")], "word")
+    assert str(caught.value) == (
+        f"Encoder '{toy_bert}' reads at most 5 pieces, but a text has 6. "
+        f"Shorten it, or encode a corpus with length: truncate."
+    )

@@ -1,0 +1,102 @@
+"""The loop over planned batches: what it refuses to write, and what it tells."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from probes.cache import Cache
+from probes.encoder.extract import extract
+from probes.encoder.frozen import FrozenEncoder
+from probes.errors import EncoderError
+from probes.types import Corpus, Sentence
+
+Load = Callable[..., FrozenEncoder]
+TRAIN = [Sentence("a", ("the", "dog", "sees")), Sentence("b", ("a", "big", "cat", "runs"))]
+CORPUS = Corpus("bad", {"train": TRAIN, "test": [Sentence("fine", ("the", "cat")), Sentence("odd", ("a", "q", "dog"))]})
+
+
+def poison(encoder: FrozenEncoder, word: str, value: float) -> FrozenEncoder:
+    """Put a value into the embedding of one word."""
+    piece = encoder.tokenizer.convert_tokens_to_ids(word)
+    encoder.model.get_input_embeddings().weight[piece, 3] = value
+    return encoder
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("unit", ["word", "sentence"])
+def test_state_that_is_no_number_is_named_and_nothing_is_kept(
+    value: float, unit: str, load: Load, tmp_path: Path
+) -> None:
+    encoder = poison(load(sentence="mean"), "q", value)
+    with pytest.raises(EncoderError) as caught:
+        extract(encoder, CORPUS, unit, folder=tmp_path)
+    assert str(caught.value) == (
+        "States should be finite numbers, but sentence 'odd' of split 'test' has NaN or infinity at layer 0. "
+        "Look at this sentence, or compute in float32; nothing was kept."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_first_layer_that_is_no_number_is_named(load: Load, tmp_path: Path) -> None:
+    encoder = load(batch_pieces=6)
+
+    def spoil(module: torch.nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> torch.Tensor:
+        return made * torch.where(given[0].shape[1] == torch.tensor(6), torch.tensor(float("nan")), torch.tensor(1.0))
+
+    encoder.model.encoder.layer[8].output.register_forward_hook(spoil)
+    corpus = Corpus("bad", {"train": TRAIN[:1], "test": TRAIN[1:]})  # "b" alone has six pieces
+    with pytest.raises(EncoderError, match=r"sentence 'b' of split 'test' has NaN or infinity at layer 9\."):
+        extract(encoder, corpus, "word", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def scale_embeddings(encoder: FrozenEncoder, largest: float) -> float:
+    """Scale one dimension of the embedding output; returns the largest number the sentences then have."""
+    norm = encoder.model.embeddings.LayerNorm
+    norm.bias[5] = largest
+    norm.weight[5] = 0.0
+    return float(encoder([("a", "q", "dog")]).hidden_states[0].max())
+
+
+def test_number_beyond_float16_is_named_and_nothing_is_kept(load: Load, tmp_path: Path) -> None:
+    encoder = load()
+    assert scale_embeddings(encoder, 65536.0) == 65536.0
+    with pytest.raises(EncoderError) as caught:
+        extract(encoder, CORPUS, "word", folder=tmp_path)
+    assert str(caught.value) == (
+        "States stored as float16 should stay within 65504, but sentence 'b' of split 'train' has 65536 at layer 0. "
+        "Set encoder.store_dtype to float32; nothing was kept."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_largest_float16_and_larger_float32_are_kept(load: Load, tmp_path: Path) -> None:
+    exact, wide = load(), load(store_dtype="float32")
+    scale_embeddings(exact, 65504.0)
+    scale_embeddings(wide, 65536.0)
+    assert set(extract(exact, CORPUS, "word", folder=tmp_path).layer(0, "test")[:, 5]) == {np.float16(65504)}
+    assert set(extract(wide, CORPUS, "word", folder=tmp_path).layer(0, "test")[:, 5]) == {np.float32(65536)}
+
+
+def test_every_row_is_written(toy: FrozenEncoder, tmp_path: Path) -> None:
+    cache: Cache = extract(toy, CORPUS, "word", folder=tmp_path)
+    for split in CORPUS.splits:
+        for layer in range(13):
+            assert (np.abs(cache.layer(layer, split)).max(axis=1) > 0).all()
+
+
+def test_extraction_is_silent(toy: FrozenEncoder, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    extract(toy, CORPUS, "word", folder=tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_encoder_stays_on_its_device(load: Load, tmp_path: Path) -> None:
+    encoder = load(device="cuda")
+    cache = extract(encoder, CORPUS, "word", folder=tmp_path)
+    assert encoder.device.type == "cuda"
+    assert cache.manifest.environment["device"] == "cuda:0"

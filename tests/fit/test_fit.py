@@ -1,0 +1,185 @@
+"""From cache to probes: what they learn, what they do not, and what must not change them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from probes.config import FitConfig
+from probes.errors import FitError
+from probes.fit.fit import choose_penalty, fit_probes
+from tests.fit.conftest import (
+    QUICK,
+    fit_states,
+    make_states,
+    make_task,
+    planted_labels,
+    predict,
+    random_labels,
+)
+from tests.reference.linear import minimise, objective, standardise
+from tests.toy import make_cache
+
+NAMES = ("weights", "bias", "l2", "epochs", "dev_accuracy", "gap")
+
+
+def accuracies(probes, states, labels, target=0):
+    return (predict(probes, states["test"])[:, target] == labels["test"]).mean(axis=1)
+
+
+def same(left, right, names=NAMES):
+    return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in names)
+
+
+def test_a_planted_linear_feature_is_found_at_its_layer(fitted, states, planted):
+    found = accuracies(fitted, states, planted)
+    assert found[1] > 0.95
+    # The other layers are drawn apart from it.
+    assert max(found[0], found[2]) < 0.6
+
+
+def test_random_labels_stay_at_the_majority_on_test(fitted, states):
+    for target, labels in ((1, random_labels(seed=1)), (2, random_labels(seed=2))):
+        majority = np.mean(labels["test"] == np.bincount(labels["train"]).argmax())
+        # Standard error of the majority .02.
+        assert (accuracies(fitted, states, labels, target) < majority + 0.03).all()
+
+
+def test_a_fit_is_near_the_optimum_of_scikit_learn(tmp_path):
+    sizes = {"train": 2000, "dev": 400, "test": 1000}
+    states = make_states(sizes, dims=6, layers=2, seed=3)
+    labels, l2 = planted_labels(states, noise=0.3), 1e-2
+    probes = fit_states(tmp_path, states, labels, config=FitConfig(l2=(l2,), min_steps=250, step_size=0.02))
+    raw = states["train"][1]
+    features, unseen = standardise(raw, raw), standardise(raw, states["test"][1])
+    best = minimise(features, labels["train"], l2)
+    lowest = objective(features, labels["train"], best.coef_.T, best.intercept_, l2)
+    weights, bias = probes.weights[1, 0].astype(np.float64), probes.bias[1, 0]
+    spread = raw.astype(np.float64).std(axis=0)[:, None]
+    own = objective(features, labels["train"], weights * spread, bias + raw.mean(axis=0) @ weights, l2)
+    assert 0 <= own - lowest < 1e-3
+    assert accuracies(probes, states, labels)[1] == pytest.approx(best.score(unseen, labels["test"]), abs=0.01)
+
+
+def test_labels_follow_the_rows_that_the_task_names(tmp_path, states, planted):
+    config, stream = one_penalty(1e-3), np.random.default_rng(0)
+    # Every row of the task stands elsewhere in the cache, among rows that belong to no example.
+    places = {split: stream.permutation(2 * part.shape[1])[: part.shape[1]] for split, part in states.items()}
+    spread = {}
+    for split, part in states.items():
+        spread[split] = np.full((3, 2 * part.shape[1], 8), np.nan, dtype=np.float32)
+        spread[split][:, places[split]] = part
+    task = make_task(planted)
+    moved = {split: replace(rows, index=places[split][:, None]) for split, rows in task.splits.items()}
+    probes = fit_probes(make_cache(tmp_path / "moved", spread), [replace(task, splits=moved)], config, seed=0)
+    expected = fit_states(tmp_path, states, planted, config=config)
+    assert np.mean(predict(probes, states["test"]) == predict(expected, states["test"])) >= 0.999
+
+
+def test_a_strong_penalty_gives_small_weights(tmp_path, states, planted):
+    weak, strong = (fit_states(tmp_path, states, planted, config=one_penalty(l2)) for l2 in (1e-6, 1.0))
+    assert np.linalg.norm(strong.weights) < np.linalg.norm(weak.weights) / 3
+
+
+def one_penalty(l2, **settings):
+    return FitConfig(**{"l2": (l2,), "epochs": 1, "min_steps": 60, "step_size": 0.05, **settings})
+
+
+@pytest.mark.parametrize(("change", "dims"), [("constant", 8), ("dead", 10)])
+def test_a_constant_and_dead_dimensions_change_no_prediction(tmp_path, states, planted, change, dims):
+    changed = {}
+    for split, part in states.items():
+        if change == "constant":
+            changed[split] = part.copy()
+            changed[split][..., 2] += 64
+        else:
+            noise = np.random.default_rng(len(part)).normal(0, 1e-9, (*part.shape[:2], 1))
+            dead = np.concatenate([np.full_like(noise, 3.0), noise], axis=2).astype(np.float32)
+            changed[split] = np.concatenate([part, dead], axis=2)
+    config = one_penalty(1e-3)
+    before = predict(fit_states(tmp_path, states, planted, config=config), states["test"])
+    probes = fit_states(tmp_path, changed, planted, config=config)
+    assert probes.weights.shape[2] == dims
+    # Whole numbers of this size round float32 states at 1e-5 of their spread, so a tie may turn.
+    assert np.mean(predict(probes, changed["test"]) == before) >= 0.999
+    if change == "dead":
+        assert (probes.weights[:, :, 8:] == 0).all()
+
+
+def test_test_labels_and_states_change_nothing(tmp_path, states, planted, fitted):
+    stream = np.random.default_rng(0)
+    permuted = [{**one, "test": stream.permutation(one["test"])} for one in (planted, *controls())]
+    spoiled = {**states, "test": np.full_like(states["test"], np.nan)}
+    assert same(fit_states(tmp_path, spoiled, *permuted), fitted)
+
+
+def controls():
+    return [random_labels(seed=1), random_labels(seed=2)]
+
+
+def test_two_calls_give_equal_bytes(tmp_path, states, planted, fitted):
+    assert same(fit_states(tmp_path, states, planted, *controls()), fitted)
+
+
+def test_dev_chooses_the_penalty_and_the_epoch(tmp_path, states, planted):
+    # Labels of dev that only the majority answers well: the strongest penalty wins, and not by train.
+    flat = {**planted, "dev": np.full_like(planted["dev"], np.bincount(planted["train"]).argmax())}
+    config = FitConfig(l2=(10.0, 1e-6), epochs=2, min_steps=32, step_size=0.05)
+    assert fit_states(tmp_path / "flat", states, flat, config=config).l2[1] == 10.0
+    assert fit_states(tmp_path / "own", states, planted, config=config).l2[1] == 1e-6
+
+
+def test_controls_use_the_penalty_of_the_task(tmp_path, states, planted):
+    config = FitConfig(l2=(10.0, 1e-6), epochs=1, min_steps=32, step_size=0.05)
+    labels = random_labels(seed=1)
+    both = fit_states(tmp_path / "both", states, planted, labels, config=config)
+    alone = [
+        fit_states(tmp_path / f"{l2}", states, labels, config=config.model_copy(update={"l2": (l2,)}))
+        for l2 in config.l2
+    ]
+    assert both.l2[1] == 1e-6
+    for layer in range(3):
+        used = alone[config.l2.index(both.l2[layer])]
+        assert np.allclose(both.weights[layer, 1], used.weights[layer, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "l2", "chosen"),
+    [
+        ([[0.5, 0.7, 0.6]], (1e-6, 1e-5, 1e-4), [1]),
+        ([[0.7, 0.7, 0.6], [0.6, 0.6, 0.6]], (1e-6, 1e-5, 1e-4), [1, 2]),
+        ([[0.7, 0.7, 0.6], [0.6, 0.6, 0.6]], (1e-4, 1e-6, 1e-5), [0, 0]),
+        ([[0.3]], (0.0,), [0]),
+    ],
+)
+def test_of_equally_accurate_penalties_the_strongest_is_chosen(accuracies, l2, chosen):
+    assert choose_penalty(np.array(accuracies), l2).tolist() == chosen
+
+
+def test_probes_say_how_they_came_about(fitted):
+    assert fitted.targets == ("task", "word_type", "word_type")
+    assert fitted.labels == ("a", "b", "c")
+    assert set(fitted.l2) <= set(QUICK.l2)
+    assert (fitted.epochs >= 1).all()
+    assert (fitted.epochs <= 8).all()
+    assert fitted.dev_accuracy[1, 0] > 0.95
+
+
+def test_a_state_that_is_not_finite_is_refused(tmp_path, states, planted):
+    spoiled = {split: part.copy() for split, part in states.items()}
+    spoiled["train"][2, 17, 3] = np.inf
+    with pytest.raises(FitError) as caught:
+        fit_states(tmp_path, spoiled, planted)
+    assert str(caught.value) == (
+        "Training states should be finite numbers, but layer 2 has NaN or infinity. Check the cache, or encode again."
+    )
+
+
+def test_a_dev_state_that_is_not_finite_is_refused(tmp_path, states, planted):
+    spoiled = {split: part.copy() for split, part in states.items()}
+    spoiled["dev"][1, 5, 3] = np.nan
+    with pytest.raises(FitError) as caught:
+        fit_states(tmp_path, spoiled, planted)
+    assert str(caught.value) == (
+        "Dev states should be finite numbers, but layer 1 has NaN or infinity. Check the cache, or encode again."
+    )

@@ -1,0 +1,66 @@
+"""The figure: its formats, and what is drawn in it."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from probes.report.figure import draw_curve
+
+
+@pytest.fixture
+def records(study):
+    return [curve.record for curve in study.curves]
+
+
+@pytest.fixture
+def drawn(records, tmp_path, monkeypatch) -> Figure:
+    """The figure of the whole experiment as matplotlib's object."""
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kw: figures.append(self) or save(self, *args, **kw))
+    draw_curve(records, tmp_path / "one.png")
+    return figures[0]
+
+
+def test_curves_hold_the_numbers_of_the_records(records, drawn):
+    lines = drawn.axes[0].get_lines()
+    for record, line in zip(records, lines[:4], strict=True):
+        values = [100 * score.value for score in record.select(variant="task")]
+        assert list(line.get_ydata()) == values
+        assert list(line.get_xdata()) == list(range(13))
+
+
+def test_control_and_floors_are_drawn_and_named(records, drawn):
+    shown = [line.get_label() for line in drawn.axes[0].get_lines()]
+    named = [label for label in shown if not label.startswith("_")]
+    assert named == [
+        "pretrained",
+        "untrained",
+        "control: word type",
+        "floor: majority",
+        "floor: word majority",
+    ]
+    control = drawn.axes[0].get_lines()[4]
+    assert list(control.get_ydata()) == [100 * score.value for score in records[0].select(variant="word_type")]
+    majority = records[0].select(variant="majority")[0].value
+    assert set(drawn.axes[0].get_lines()[5].get_ydata()) == {100 * majority}
+
+
+def test_layers_are_named(drawn):
+    assert [label.get_text() for label in drawn.axes[0].get_xticklabels()] == ["emb", *map(str, range(1, 13))]
+    assert drawn.axes[0].get_title(loc="left") == "pos: toy-bert"
+    assert drawn.axes[0].get_xlabel() == "layer (emb = output of the embeddings)"
+    assert drawn.axes[0].get_ylabel() == "accuracy on test, per cent"
+
+
+def test_intervals_are_drawn(records, drawn):
+    band = drawn.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    scores = records[0].select(variant="task")
+    assert min(band) == pytest.approx(100 * min(score.low for score in scores))
+    assert max(band) == pytest.approx(100 * max(score.high for score in scores))
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [(".pdf", b"%PDF"), (".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_same_records_give_the_same_bytes(records, tmp_path, suffix, magic):
+    one, other = (draw_curve(records, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
+    assert one == other
+    assert one.startswith(magic)

@@ -1,0 +1,28 @@
+"""Many curves as one table of scores."""
+
+from probes.result import to_frame
+from probes.result.frame import shown_order, twin_label
+
+
+def test_frame_has_a_row_for_every_score(study):
+    records = [curve.record for curve in study.curves]
+    frame = to_frame(records)
+    assert len(frame) == sum(len(record.scores) for record in records)
+    assert sorted(frame["twin"].unique()) == ["pretrained", "untrained 0", "untrained 1", "untrained 2"]
+    best = frame[(frame.run_id == records[0].run_id) & (frame.variant == "task") & (frame.metric == "accuracy")]
+    rows = best[(best.split == "test") & (best.subset == "all")]
+    assert rows["layer_name"].tolist() == list(records[0].layers)
+    assert rows["value"].tolist() == [score.value for score in records[0].select(variant="task")]
+
+
+def test_floors_have_no_layer(study):
+    frame = study.curves.to_frame()
+    floors = frame[frame.variant == "majority"]
+    assert floors["layer"].isna().all()
+    assert floors["layer_name"].isna().all()
+
+
+def test_pretrained_encoders_come_before_twins_by_seed(study):
+    records = sorted((curve.record for curve in study.curves), key=lambda record: record.run_id)
+    shown = sorted(records, key=shown_order)
+    assert [twin_label(record) for record in shown] == ["pretrained", "untrained 0", "untrained 1", "untrained 2"]

@@ -1,0 +1,308 @@
+"""The command line: help, output, exit codes; a mistake is one message without a traceback."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from probes import cli
+from probes.cache import list_caches
+from probes.config import Run, describe
+from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus, run_layer_pos, write_treebank
+
+LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
+PROBES = Path(sys.executable).parent / "probes"
+
+
+@pytest.fixture(scope="session")
+def study(toy_bert, tmp_path_factory):
+    return run_layer_pos(toy_bert, tmp_path_factory.getbasetemp() / "layer_pos")
+
+
+@pytest.fixture
+def settings(study) -> list[str]:
+    return [part for override in study.overrides for part in ("--set", override)]
+
+
+@pytest.fixture
+def copy(study, tmp_path, monkeypatch) -> Path:
+    """The results of the study below an empty working directory."""
+    shutil.copytree(study.results, tmp_path / "results", copy_function=shutil.copy2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WANDB_DIR", raising=False)
+    return tmp_path / "results"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def fails(capsys, *arguments: str | Path) -> tuple[int, str]:
+    """Exit code and the one message on stderr of a call that says nothing else."""
+    code = call_probes(*arguments)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("probes: ")
+    assert len(err.splitlines()) == 1
+    return code, err.removeprefix("probes: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ((), ["run", "encode", "report", "compare", "settings", "cache"]),
+        (("run",), ["--set", "--results", "--dry-run", "--refresh", "--shard", "--json"]),
+        (("encode",), ["--set"]),
+        (("report",), ["--results"]),
+        (("compare",), ["--results", "EXPERIMENT:NAME"]),
+        (("settings",), ["--schema"]),
+        (("cache",), ["ls", "rm"]),
+        (("cache", "ls"), ["sizes"]),
+        (("cache", "rm"), ["probes cache ls"]),
+    ],
+)
+def test_help_names_commands_and_options(command, named, capsys):
+    assert call_probes(*command, "--help") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert [name for name in named if name not in out] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("run", "a.yaml", "--nope"), ("nope",), ("compare", "one"), ("cache", "rm")]
+)
+def test_wrong_usage_exits_with_2_and_no_traceback(arguments, capsys):
+    assert call_probes(*arguments) == 2
+    err = capsys.readouterr().err
+    assert "Usage: " in err
+    assert "Traceback" not in err
+
+
+def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, study, tmp_path):
+    """A process of its own with its output in pipes: thirteen layers, a curve and a twin that have to be computed."""
+    command = [PROBES, "run", LAYER_POS, *settings, "--set", "encoder.twin=null"]
+    environment = {**os.environ, "PROBES_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+    environment.pop("WANDB_DIR", None)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said, shown = done.stderr.splitlines(), done.stdout.splitlines()
+    assert [line.split(" in ")[0] for line in said] == ["toy-bert: word states of 13 layers", "toy-bert: fitted"]
+    assert len(said) + len(shown) < 20 + 13 - 13 + 1
+    assert "\n".join(shown[:16]) == str(study.curves["pretrained"]), "the scores of another process, to the digit"
+    assert shown[16].startswith("written: results/tables/layer_pos.md, results/tables/layer_pos.csv, ")
+    assert "; W&B: wandb/offline-run-" in shown[16]
+    assert shown[17].startswith("wall time ")
+    assert len(shown) == 18
+
+
+def test_several_curves_are_a_line_each(settings, study, copy, capsys):
+    assert call_probes("run", LAYER_POS, *settings) == 0
+    out, err = capsys.readouterr()
+    question, *lines, written, _ = out.splitlines()
+    assert question == study.curves["pretrained"].record.question
+    assert [line.split()[0] for line in lines] == [curve.record.run_id[:6] for curve in study.curves]
+    assert [line.rpartition("toy-bert, ")[2] for line in lines] == [
+        "pretrained",
+        *(f"untrained {n}" for n in range(3)),
+    ]
+    assert written == "written: " + ", ".join(
+        f"results/{part}" for part in ("tables/layer_pos.md", "tables/layer_pos.csv", "figures/layer_pos.pdf",
+                                       "figures/layer_pos.png")
+    )
+    assert all(": is there already (results/runs/layer_pos/" in line for line in err.splitlines())
+    assert len(out.splitlines()) + len(err.splitlines()) < 20
+
+
+def test_json_prints_a_parseable_line_for_each_curve_and_nothing_else(settings, study, copy, capsys):
+    assert call_probes("run", LAYER_POS, *settings, "--json") == 0
+    out, err = capsys.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert err == ""
+    for line, curve in zip(lines, study.curves, strict=True):
+        assert (line["run_id"], line["layers"]) == (curve.record.run_id, list(curve.layers))
+        assert (line["accuracy"], line["best_layer"]) == (curve.accuracy, curve.record.best_layer)
+        assert Path(line["path"]).is_file()
+
+
+def test_dry_run_prints_runs_and_disk_and_writes_nothing(settings, study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    before = list_caches()
+    assert call_probes("run", LAYER_POS, *settings, "--dry-run") == 0
+    out, err = capsys.readouterr()
+    *runs, disk = out.splitlines()
+    assert [line.split()[:4] for line in runs] == [
+        [curve.record.run_id[:6], "to", "do", "pos"] for curve in study.curves
+    ]
+    assert disk == f"caches: 4, about 0.00 GB in {os.environ['PROBES_HOME']}/caches"
+    assert err == ""
+    assert list(tmp_path.iterdir()) == []
+    assert list_caches() == before
+
+
+def test_dry_run_tells_what_is_there(settings, study, copy, capsys):
+    study.runs[0].name and (copy / "runs" / "layer_pos" / study.runs[0].name).unlink()
+    assert call_probes("run", LAYER_POS, *settings, "--dry-run") == 0
+    states = [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()[:-1]]
+    assert states == ["to do   ", "is there", "is there", "is there"]
+
+
+def test_shards_together_write_what_one_call_writes(settings, study, copy, capsys, monkeypatch):
+    for path in [*(copy / "tables").iterdir(), *(copy / "figures").iterdir()]:
+        path.unlink()
+    for shard in ("1/2", "2/2"):
+        assert call_probes("run", LAYER_POS, *settings, "--shard", shard) == 0
+    assert contents(copy) == contents(study.results)
+
+
+def test_shard_without_a_run_is_no_failure(settings, copy, capsys):
+    assert call_probes("run", LAYER_POS, *settings, "--shard", "5/6") == 0
+    assert capsys.readouterr() == ("", "layer_pos: no run falls to shard 5/6\n")
+
+
+def test_report_rebuilds_the_same_bytes(study, copy, capsys):
+    shutil.rmtree(copy / "tables")
+    shutil.rmtree(copy / "figures")
+    (copy / "runs" / "README.md").touch()  # a file beside the experiments is none
+    assert call_probes("report") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "results/tables/layer_pos.md",
+        "results/tables/layer_pos.csv",
+        "results/figures/layer_pos.pdf",
+        "results/figures/layer_pos.png",
+    ]
+    (copy / "runs" / "README.md").unlink()
+    assert contents(copy) == contents(study.results)
+
+
+@pytest.mark.parametrize("form", ["file", "name", "short"])
+def test_compare_prints_the_difference(study, copy, capsys, form):
+    names = [curve.record.run_id[:6] for curve in study.curves]
+    first, second, twin = {
+        "file": (f"results/runs/layer_pos/toy-bert-{names[0]}.json", f"{study.runs[1]}", study.curves.curves[1]),
+        "name": ("layer_pos:pretrained", "layer_pos:untrained", study.curves["untrained"]),
+        "short": ("layer_pos", f"layer_pos:{names[2]}", study.curves.curves[2]),
+    }[form]
+    assert call_probes("compare", first, second) == 0
+    assert capsys.readouterr().out == f"{study.curves['pretrained'] - twin}\n"
+
+
+def test_encode_fills_the_caches_once(settings, study, capsys):
+    before = list_caches()
+    assert call_probes("encode", LAYER_POS, *settings) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0][-16:] for line in lines] == [
+        curve.record.fingerprints.cache for curve in study.curves
+    ]
+    assert all(line.endswith("  13 layers  0.00 GB") for line in lines)
+    assert list_caches() == before
+
+
+def test_settings_list_every_key_with_its_default(capsys):
+    assert call_probes("settings") == 0
+    out = capsys.readouterr().out
+    for key, _, default in describe(Run):
+        assert f"{key}  (default: {json.dumps(default, default=str)})\n" in out
+    assert "Undefined" not in out
+
+
+def test_schema_is_the_file_beside_the_experiments(capsys):
+    assert call_probes("settings", "--schema") == 0
+    assert capsys.readouterr().out == (LAYER_POS.parent / "experiment.schema.json").read_text("utf-8")
+
+
+def test_caches_are_listed_and_removed_by_name(toy_bert, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PROBES_HOME", str(tmp_path / "home"))
+    treebank = write_treebank(make_tiny_corpus(), tmp_path / "tiny")
+    overrides = (f"encoder.name={toy_bert}", f"corpus.path={treebank}", "encoder.twin=null", *SHORT_FIT)
+    call_probes("encode", LAYER_POS, *(part for one in overrides for part in ("--set", one)))
+    (folder,) = list_caches()
+    capsys.readouterr()
+    assert call_probes("cache", "ls") == 0
+    line, place = capsys.readouterr().out.splitlines()
+    assert line.split()[1:] == ["MB", "270", "words", "13", "layers", "tiny", folder.name]
+    assert place == f"in {folder.parent}"
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text("utf-8").replace("tiny", "tinz"), "utf-8")
+    assert call_probes("cache", "ls") == 0
+    assert capsys.readouterr().out.startswith(f"  damaged    {folder.name}: {manifest} should be as it was written")
+    assert call_probes("cache", "rm", folder.name) == 0
+    assert list_caches() == []
+
+
+def test_cache_that_is_not_there_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PROBES_HOME", str(tmp_path))
+    assert fails(capsys, "cache", "rm", "x") == (
+        1,
+        f"A cache was expected in {tmp_path}/caches/x, but there is no manifest.json. "
+        f"See the caches with: probes cache ls",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ("run", "none.yaml"),
+            2,
+            "An experiment file was expected at none.yaml, but there is none. "
+            "Give the path of a YAML file, such as experiments/quickstart.yaml.",
+        ),
+        (
+            ("run", LAYER_POS, "--shard", "3/2"),
+            2,
+            "--shard expects I/N with I from 1 to N, but came '3/2'. Write for example 2/8.",
+        ),
+        (
+            ("run", LAYER_POS, "--set", "task.name=pso"),
+            2,
+            "Unknown task 'pso'. Known tasks are 'pos', 'word_label', 'label'. "
+            "Choose one of these, or offer your own as an entry point 'probes.tasks'.",
+        ),
+        (
+            ("encode", LAYER_POS, "--set", "encoder.name=pkg:none/model"),
+            2,
+            "Encoder 'pkg:none/model' needs the installed package 'none', but there is none. "
+            "Install it, for example with: pip install none",
+        ),
+        (
+            ("report",),
+            2,
+            "Results were expected in results/runs, but there are none. Run an experiment first.",
+        ),
+        (
+            ("report", "nothing"),
+            1,
+            "Curves were expected in results/runs/nothing, but there are none; results/runs holds none. "
+            "Run the experiment first.",
+        ),
+        (
+            ("compare", "none.json", "b"),
+            1,
+            "A result was expected at none.json, but there is none. Run its experiment first.",
+        ),
+    ],
+)
+def test_mistake_is_one_message(arguments, code, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert fails(capsys, *arguments) == (code, message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_that_cannot_be_written_are_one_message(settings, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").touch()
+    arguments = ("run", LAYER_POS, *settings, "--set", "encoder.twin=null", "--results", "taken", "--json")
+    assert fails(capsys, *arguments) == (1, "[Errno 20] Not a directory: 'taken/outcomes'")
+
+
+def test_interrupt_exits_with_130_and_no_traceback(settings, monkeypatch, capsys):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("probes.study.plan.plan", interrupt)
+    assert call_probes("run", LAYER_POS, *settings) == cli.INTERRUPTED == 130
+    assert "Traceback" not in capsys.readouterr().err

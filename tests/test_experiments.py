@@ -1,0 +1,151 @@
+"""Every experiment file runs from its YAML to its files, on a toy encoder and a small corpus."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from probes.config import read_experiment
+from probes.result import Record, load_outcomes, read_record
+from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus, run_layer_pos, write_treebank
+
+EXPERIMENTS = sorted((CHECKOUT / "experiments").glob("*.yaml"))
+SMALL_CORPUS = {"grammar": "corpus.options.size=200", "conllu": "corpus.path={folder}/*.conllu"}
+
+
+@pytest.fixture(scope="session")
+def study(toy_bert, tmp_path_factory):
+    return run_layer_pos(toy_bert, tmp_path_factory.getbasetemp() / "layer_pos")
+
+
+@pytest.fixture(scope="session")
+def record(study) -> Record:
+    return study.curves["pretrained"].record
+
+
+@pytest.fixture(scope="session")
+def outcomes(study):
+    return study.curves["pretrained"].outcomes
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_experiment_runs_and_writes_every_file(path, toy_bert, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    runs = read_experiment(path).expand()
+    corpus = SMALL_CORPUS[runs[0].corpus.reader].format(folder=write_treebank(make_tiny_corpus(), tmp_path / "tiny"))
+    overrides = [f"encoder.name={toy_bert}", "encoder.length=truncate", corpus, *SHORT_FIT]
+    assert call_probes("run", path, *(part for one in overrides for part in ("--set", one))) == 0
+    expected = read_experiment(path, overrides).expand()
+    assert len(expected) == len(runs)
+    name = path.stem
+    files = {str(file.relative_to(tmp_path)) for file in (tmp_path / "results").rglob("*") if file.is_file()}
+    assert files == {
+        *(f"results/runs/{name}/{run.file_name}" for run in expected),
+        *(f"results/outcomes/{run.run_id}.safetensors" for run in expected),
+        *(f"results/tables/{name}.{kind}" for kind in ("md", "csv")),
+        *(f"results/figures/{name}.{kind}" for kind in ("pdf", "png")),
+    }
+    mirrored = {folder.name.rpartition("-")[2] for folder in (tmp_path / "wandb").glob("offline-run-*")}
+    assert mirrored == {run.run_id for run in expected}
+    for run in expected:
+        record = read_record(Path("results", "runs", name, run.file_name))
+        assert (record.experiment, record.run_id, record.question) == (name, run.run_id, read_experiment(path).question)
+        assert {score.variant for score in record.scores} >= {"task", "majority"} | set(run.task.controls)
+    assert len(capsys.readouterr().out.splitlines()) < 20
+
+
+def test_record_says_where_it_comes_from(record):
+    assert record.experiment == "layer_pos"
+    assert record.question.startswith("At which layer is part of speech")
+    assert record.layers == ("emb", *map(str, range(1, 13)))
+    assert record.post_norm_last is True
+    assert set(record.environment) == {"commit", "versions", "device", "threads", "bf16_units"}
+    assert set(record.environment["versions"]) >= {"torch", "transformers", "pytorch-lightning", "numpy"}
+    assert record.environment["device"] == "cpu"
+    assert set(record.wall_seconds) == {"read", "encode", "task", "fit", "predict", "score"}
+    prints = record.fingerprints
+    assert (len(prints.encoder), len(prints.corpus), len(prints.cache)) == (64, 64, 16)
+
+
+@pytest.mark.parametrize(
+    ("variant", "draws", "subsets"),
+    [
+        ("task", {None}, {"all", "seen", "unseen"}),
+        ("word_type", {0, 1, None}, {"all", "seen", "unseen"}),
+        ("selectivity", {None}, {"all", "seen", "unseen"}),
+    ],
+)
+def test_every_layer_has_a_row_of_every_variant(record, variant, draws, subsets):
+    rows = [score for score in record.scores if score.variant == variant and score.metric == "accuracy"]
+    test = [score for score in rows if score.split == "test"]
+    assert {score.layer for score in test} == set(range(13))
+    assert {score.draw for score in test} == draws
+    assert {score.subset for score in test if score.draw is None} == subsets
+    assert all(score.low <= score.value <= score.high for score in test)
+    assert all(score.detectable >= 0 for score in test)
+
+
+@pytest.mark.parametrize("variant", ["majority", "word_majority"])
+def test_floors_have_no_layer(record, variant):
+    rows = [score for score in record.scores if score.variant == variant]
+    assert {score.layer for score in rows} == {None}
+    assert {(score.metric, score.subset) for score in rows} == {
+        ("accuracy", "all"),
+        ("accuracy", "seen"),
+        ("accuracy", "unseen"),
+        ("macro_f1", "all"),
+    }
+
+
+def test_numbers_of_examples_and_groups_are_those_of_the_corpus(record, outcomes):
+    words = [word for one in make_tiny_corpus()["test"] for word in one.words]
+    train = {word for one in make_tiny_corpus()["train"] for word in one.words}
+    sizes = {"all": len(words), "seen": sum(w in train for w in words), "unseen": sum(w not in train for w in words)}
+    assert sizes["unseen"] > 0
+    for subset, size in sizes.items():
+        assert {score.n for score in record.scores if score.split == "test" and score.subset == subset} == {size}
+    assert {score.groups for score in record.scores if score.subset == "all"} == {4}
+    assert len(outcomes.label) == sizes["all"]
+
+
+def test_mean_over_draws_and_selectivity_follow_from_the_draws(record):
+    for layer in range(13):
+        draws = [record.select(variant="word_type", layer=layer, draw=draw)[0].value for draw in (0, 1)]
+        mean = record.select(variant="word_type", layer=layer)[0].value
+        task = record.select(variant="task", layer=layer)[0].value
+        assert mean == pytest.approx(np.mean(draws), abs=1e-6)
+        assert record.select(variant="selectivity", layer=layer)[0].value == pytest.approx(task - mean, abs=1e-6)
+
+
+def test_every_probe_has_a_row_with_gap_and_convergence(record):
+    rows = {(row.layer, row.variant, row.draw) for row in record.probes}
+    wanted = {("task", None), ("word_type", 0), ("word_type", 1)}
+    assert rows == {(layer, variant, draw) for layer in range(13) for variant, draw in wanted}
+    assert len(record.probes) == len(rows)
+    for row in record.probes:
+        assert row.gap_kind == "estimate"
+        assert row.gap >= 0
+        assert row.l2 in (1e-6, 1e-5, 1e-4)
+        assert row.epochs >= 1
+    assert {type(row.converged) for row in record.probes} == {bool}
+
+
+def test_confusion_and_supports_count_every_example(record, outcomes):
+    size = record.select(variant="majority")[0].n
+    assert record.confusion.labels == ("ADJ", "ADV", "CCONJ", "DET", "NOUN", "VERB")
+    supports = [record.supports["test"][label] for label in record.confusion.labels]
+    assert sum(supports) == size
+    for layer in range(13):
+        counts = np.asarray(record.confusion.layers[layer])
+        assert counts.sum(axis=1).tolist() == supports
+        assert counts.trace() / size == pytest.approx(record.select(variant="task", layer=layer)[0].value, abs=1e-6)
+    assert set(record.supports) == {"train", "dev", "test"}
+
+
+def test_outcomes_of_every_run_belong_to_the_same_examples(study):
+    first, *others = [load_outcomes(path) for path in sorted((study.results / "outcomes").iterdir())]
+    assert len(others) == 3
+    for other in others:
+        np.testing.assert_array_equal(other.label, first.label)
+        np.testing.assert_array_equal(other.group, first.group)
+        np.testing.assert_array_equal(other.control_label["word_type"], first.control_label["word_type"])
