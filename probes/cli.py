@@ -90,9 +90,9 @@ def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) ->
         best = curve.record.layers[curve.record.best_layer]
         spread = f"{percent(min(values))} to {percent(max(values))}, best on dev: {best}"
         print(f"{curve.record.run_id[:6]}  {sparkline(values)}  {spread}  {_title(curve.record)}")
-    print(f"written: {', '.join(map(str, paths))}" + (f"; W&B: {os.path.relpath(place)}" if place else ""))
+    written = ", ".join(map(str, paths)) + (f"; W&B: {os.path.relpath(place)}" if place else "")
     total, reporting = time.perf_counter() - start, time.perf_counter() - done
-    print(f"wall time {total:.1f} s, of which report and W&B {reporting:.1f} s")
+    print(f"written: {written}; {total:.1f} s, of which report and W&B {reporting:.1f} s")
 
 
 def _title(record: "Record") -> str:
@@ -185,7 +185,8 @@ def settings_command(
         print(json.dumps(experiment_schema(), indent=1))
         return
     for key, text, default in describe(Run):
-        print(f"{key}  (default: {json.dumps(default, default=str)})\n    {' '.join(text.split())}")
+        given = "needed" if default is ... else f"default: {json.dumps(default)}"
+        print(f"{key}  ({given})\n    {' '.join(text.split())}")
 
 
 @cache_app.command("ls")

@@ -82,6 +82,7 @@ def test_wrong_usage_exits_with_2_and_no_traceback(arguments, capsys):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, study, tmp_path):
     """A process of its own with its output in pipes: thirteen layers, a curve and a twin that have to be computed."""
     command = [PROBES, "run", LAYER_POS, *settings, "--set", "encoder.twin=null"]
@@ -91,27 +92,26 @@ def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, stu
     assert done.returncode == 0, done.stderr
     said, shown = done.stderr.splitlines(), done.stdout.splitlines()
     assert [line.split(" in ")[0] for line in said] == ["toy-bert: word states of 13 layers", "toy-bert: fitted"]
-    assert len(said) + len(shown) < 20 + 13 - 13 + 1
     assert "\n".join(shown[:16]) == str(study.curves["pretrained"]), "the scores of another process, to the digit"
     assert shown[16].startswith("written: results/tables/layer_pos.md, results/tables/layer_pos.csv, ")
     assert "; W&B: wandb/offline-run-" in shown[16]
-    assert shown[17].startswith("wall time ")
-    assert len(shown) == 18
+    assert shown[16].endswith(" s")
+    assert len(said) + len(shown) < 20
 
 
 def test_several_curves_are_a_line_each(settings, study, copy, capsys):
     assert call_probes("run", LAYER_POS, *settings) == 0
     out, err = capsys.readouterr()
-    question, *lines, written, _ = out.splitlines()
+    question, *lines, written = out.splitlines()
     assert question == study.curves["pretrained"].record.question
     assert [line.split()[0] for line in lines] == [curve.record.run_id[:6] for curve in study.curves]
     assert [line.rpartition("toy-bert, ")[2] for line in lines] == [
         "pretrained",
         *(f"untrained {n}" for n in range(3)),
     ]
-    assert written == "written: " + ", ".join(
-        f"results/{part}" for part in ("tables/layer_pos.md", "tables/layer_pos.csv", "figures/layer_pos.pdf",
-                                       "figures/layer_pos.png")
+    assert written.partition("; ")[0] == "written: " + ", ".join(
+        f"results/{part}"
+        for part in ("tables/layer_pos.md", "tables/layer_pos.csv", "figures/layer_pos.pdf", "figures/layer_pos.png")
     )
     assert all(": is there already (results/runs/layer_pos/" in line for line in err.splitlines())
     assert len(out.splitlines()) + len(err.splitlines()) < 20
@@ -126,41 +126,6 @@ def test_json_prints_a_parseable_line_for_each_curve_and_nothing_else(settings, 
         assert (line["run_id"], line["layers"]) == (curve.record.run_id, list(curve.layers))
         assert (line["accuracy"], line["best_layer"]) == (curve.accuracy, curve.record.best_layer)
         assert Path(line["path"]).is_file()
-
-
-def test_dry_run_prints_runs_and_disk_and_writes_nothing(settings, study, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    before = list_caches()
-    assert call_probes("run", LAYER_POS, *settings, "--dry-run") == 0
-    out, err = capsys.readouterr()
-    *runs, disk = out.splitlines()
-    assert [line.split()[:4] for line in runs] == [
-        [curve.record.run_id[:6], "to", "do", "pos"] for curve in study.curves
-    ]
-    assert disk == f"caches: 4, about 0.00 GB in {os.environ['PROBES_HOME']}/caches"
-    assert err == ""
-    assert list(tmp_path.iterdir()) == []
-    assert list_caches() == before
-
-
-def test_dry_run_tells_what_is_there(settings, study, copy, capsys):
-    study.runs[0].name and (copy / "runs" / "layer_pos" / study.runs[0].name).unlink()
-    assert call_probes("run", LAYER_POS, *settings, "--dry-run") == 0
-    states = [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()[:-1]]
-    assert states == ["to do   ", "is there", "is there", "is there"]
-
-
-def test_shards_together_write_what_one_call_writes(settings, study, copy, capsys, monkeypatch):
-    for path in [*(copy / "tables").iterdir(), *(copy / "figures").iterdir()]:
-        path.unlink()
-    for shard in ("1/2", "2/2"):
-        assert call_probes("run", LAYER_POS, *settings, "--shard", shard) == 0
-    assert contents(copy) == contents(study.results)
-
-
-def test_shard_without_a_run_is_no_failure(settings, copy, capsys):
-    assert call_probes("run", LAYER_POS, *settings, "--shard", "5/6") == 0
-    assert capsys.readouterr() == ("", "layer_pos: no run falls to shard 5/6\n")
 
 
 def test_report_rebuilds_the_same_bytes(study, copy, capsys):
@@ -194,9 +159,7 @@ def test_encode_fills_the_caches_once(settings, study, capsys):
     before = list_caches()
     assert call_probes("encode", LAYER_POS, *settings) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0][-16:] for line in lines] == [
-        curve.record.fingerprints.cache for curve in study.curves
-    ]
+    assert [line.split("  ")[0][-16:] for line in lines] == [curve.record.fingerprints.cache for curve in study.curves]
     assert all(line.endswith("  13 layers  0.00 GB") for line in lines)
     assert list_caches() == before
 
@@ -205,8 +168,8 @@ def test_settings_list_every_key_with_its_default(capsys):
     assert call_probes("settings") == 0
     out = capsys.readouterr().out
     for key, _, default in describe(Run):
-        assert f"{key}  (default: {json.dumps(default, default=str)})\n" in out
-    assert "Undefined" not in out
+        given = "needed" if key == "task.name" else f"default: {json.dumps(default)}"
+        assert f"{key}  ({given})\n" in out
 
 
 def test_schema_is_the_file_beside_the_experiments(capsys):

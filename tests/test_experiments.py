@@ -28,6 +28,7 @@ def outcomes(study):
     return study.curves["pretrained"].outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_experiment_runs_and_writes_every_file(path, toy_bert, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -37,6 +37,7 @@ def sentence_curve(toy_bert, sentences):
     return probes.probe(probes.encode(str(toy_bert), sentences), "label", **SHORT)
 
 
+@pytest.mark.slow
 def test_ten_lines_run_as_written(toy_bert, tmp_path, monkeypatch):
     """The block of the README, on the toy encoder and a treebank in the working directory."""
     monkeypatch.chdir(tmp_path)
@@ -185,7 +186,11 @@ def test_unknown_name_is_an_attribute_error():
 
 def test_import_is_light():
     """Under a second beyond the interpreter, which a slow machine may need several of."""
-    command = [sys.executable, "-c", "import probes, sys; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"]
+    command = [
+        sys.executable,
+        "-c",
+        "import probes, sys; assert 'torch' not in sys.modules and 'numpy' not in sys.modules",
+    ]
     start = time.perf_counter()
     subprocess.run(command, check=True)
     assert time.perf_counter() - start < 5

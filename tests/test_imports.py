@@ -202,5 +202,6 @@ def test_importing_probes_loads_nothing_heavy():
 
 def test_loaded_modules_are_found_in_every_part(tmp_path):
     tree(tmp_path, "metric/score.py", "import torch")
-    (tmp_path / "torch.py").touch()
+    for place in ("probes/__init__.py", "probes/metric/__init__.py", "torch.py"):
+        (tmp_path / place).touch()
     assert find_loaded(["probes.metric"], ["torch", "wandb"], tmp_path) == ["torch"]

@@ -137,6 +137,7 @@ print(curve.log_wandb())
 """
 
 
+@pytest.mark.slow
 def test_no_file_names_a_key_the_user_or_the_machine(study, tmp_path):
     """In a process of its own, whose user, home and key are known words."""
     home, work = tmp_path / "zaphod", tmp_path / "work"

@@ -121,12 +121,13 @@ def assign(settings: dict[str, Any], key: str, value: Any, where: str) -> None:
 
 
 def _check_known(key: str, where: str) -> None:
-    path: tuple[str, ...] = ()
+    path: list[str] = []
     for name in key.split("."):
-        parent = settings_at(Run, path)
+        parent = settings_at(Run, tuple(path))
         if parent is None or name not in parent.model_fields:
             # Below a key that holds no keys, the names beside that key are the ones to choose from.
-            path, name, parent = (path, name, parent) if parent else (path[:-1], path[-1], settings_at(Run, path[:-1]))
-            known = [".".join([*path, field]) for field in by_nearness(name, (parent or Run).model_fields)]
+            above, wrong = (path, name) if parent else (path[:-1], path[-1])
+            fields = (settings_at(Run, tuple(above)) or Run).model_fields
+            known = [".".join([*above, field]) for field in by_nearness(wrong, fields)]
             raise ConfigError(f"{where}: unknown key {key!r}. Known keys are {', '.join(map(repr, known))}. Rename it.")
-        path = (*path, name)
+        path.append(name)

@@ -57,13 +57,14 @@ def settings_at(model: type[Settings], path: tuple[str, ...]) -> type[Settings] 
 
 
 def describe(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Every key below `model` as (dotted key, help, default), in the order of definition."""
+    """Every key below `model` as (dotted key, help, default or ... where it is needed), in their order."""
     for name, field in model.model_fields.items():
         nested = [option for option in _options(field.annotation) if _is_settings(option)]
         if nested:
             yield from describe(nested[0], f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", field.description or "", field.get_default(call_default_factory=True)
+            default = ... if field.is_required() else field.get_default(call_default_factory=True)
+            yield f"{prefix}{name}", field.description or "", default
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:

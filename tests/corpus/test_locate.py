@@ -82,7 +82,13 @@ def test_several_files_of_a_split_stand_in_the_order_of_their_names(treebank):
 
 @pytest.mark.parametrize(
     ("name", "split"),
-    [("a-training.x", "train"), ("devel.x", "dev"), ("validation_1.x", "dev"), ("A-TEST.x", "test"), ("valid.x", "dev")],
+    [
+        ("a-training.x", "train"),
+        ("devel.x", "dev"),
+        ("validation_1.x", "dev"),
+        ("A-TEST.x", "test"),
+        ("valid.x", "dev"),
+    ],
 )
 def test_split_is_the_part_of_the_name_that_says_so(treebank, name, split):
     (treebank / "one").mkdir()

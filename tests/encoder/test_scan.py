@@ -159,8 +159,8 @@ def test_kept_cut_and_lost_words_are_all_words(max_pieces: int, load: Load) -> N
     corpus = corpus_of(f"the {LOST} x123 dog", f"{LOST} dogs see", "a cat and a small dog often runs")
     scan = scan_corpus(encoder, corpus, "word")
     for number, sentence in enumerate(corpus["train"]):
-        parts = [scan.kept[number].tolist(), scan.cut.get(sentence.id, []), scan.lost.get(sentence.id, [])]
-        assert sorted(sum(parts, [])) == list(range(len(sentence.words)))
+        missing = [*scan.cut.get(sentence.id, []), *scan.lost.get(sentence.id, [])]
+        assert sorted([*scan.kept[number].tolist(), *missing]) == list(range(len(sentence.words)))
 
 
 def test_cut_text_of_a_sentence_vector_is_marked(load: Load) -> None:

@@ -46,9 +46,7 @@ def test_markdown_holds_controls_and_subsets(records, markdown):
     assert header == ["layer", "task", "word_type", "selectivity", "seen types", "unseen types"]
     for layer, row in enumerate(rows):
         wanted = [("task", "all"), ("word_type", "all"), ("selectivity", "all"), ("task", "seen"), ("task", "unseen")]
-        values = [
-            records[0].select(variant=variant, subset=subset, layer=layer)[0].value for variant, subset in wanted
-        ]
+        values = [records[0].select(variant=variant, subset=subset, layer=layer)[0].value for variant, subset in wanted]
         assert row[1:] == [f"{value * 100:.1f}" for value in values]
 
 
@@ -96,6 +94,8 @@ def test_share_of_nothing_is_a_dash_in_the_table(records):
     assert first[-1] == "-"
 
 
-@pytest.mark.parametrize(("values", "text"), [([0.5], "▁"), ([0.5, 0.5], "▁▁"), ([0.0, 1.0], "▁█"), ([1, 0.5, 0], "█▅▁")])
+@pytest.mark.parametrize(
+    ("values", "text"), [([0.5], "▁"), ([0.5, 0.5], "▁▁"), ([0.0, 1.0], "▁█"), ([1, 0.5, 0], "█▅▁")]
+)
 def test_sparkline_has_a_bar_for_each_layer(values, text):
     assert sparkline(values) == text

@@ -53,7 +53,9 @@ def test_second_run_computes_nothing(study, copy, forwards):
     assert stamps(copy) == before
     assert [curve.is_new for curve in curves] == [False] * 4
     assert scores_of(curves) == scores_of(study.curves)
-    assert said[0] == f"toy-bert: is there already ({copy}/runs/layer_pos/{curves.curves[0].record.run_id[:6]})".replace(
+    assert said[
+        0
+    ] == f"toy-bert: is there already ({copy}/runs/layer_pos/{curves.curves[0].record.run_id[:6]})".replace(
         curves.curves[0].record.run_id[:6], study.runs[0].name
     )
     assert not (copy.parent / "wandb").exists(), "what is not new is not mirrored again"

@@ -5,6 +5,7 @@ import pytest
 from probes.cache import caches_folder
 from probes.encoder.frozen import FrozenEncoder
 from probes.errors import EncoderError, FitError
+from probes.result import write_record
 from probes.study import execute as execute_module
 from probes.study.face import run
 from tests.toy import CHECKOUT
@@ -37,11 +38,16 @@ def test_failure_in_any_part_leaves_no_record(study, place, monkeypatch, part):
     assert not (place / "wandb").exists()
 
 
+def fail_to_write(record, path):
+    raise OSError("no space")
+
+
 def test_run_that_failed_can_be_done_again(study, place, monkeypatch):
     overrides = (*study.overrides, "encoder.twin=null")
-    with monkeypatch.context() as broken, pytest.raises(OSError, match="no space"):
-        broken.setattr(execute_module, "write_record", lambda *arguments: (_ for _ in ()).throw(OSError("no space")))
+    monkeypatch.setattr(execute_module, "write_record", fail_to_write)
+    with pytest.raises(OSError, match="no space"):
         run(LAYER_POS, overrides=overrides, results=place / "results")
+    monkeypatch.setattr(execute_module, "write_record", write_record)
     (curve,) = run(LAYER_POS, overrides=overrides, results=place / "results")
     assert curve.is_new
     assert curve.record.scores == study.curves["pretrained"].record.scores

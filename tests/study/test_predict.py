@@ -31,7 +31,9 @@ def test_prediction_equals_the_outcomes_of_the_test_sentences(study, tmp_path, m
 
 def test_words_and_their_running_text_get_the_same_labels(curve):
     words = ["the", "dog", "sees", "a", "cat"]
-    assert curve.predict([words, "the dog sees a cat"], layer=3) == curve.predict(["the dog sees a cat", words], layer=3)
+    assert curve.predict([words, "the dog sees a cat"], layer=3) == curve.predict(
+        ["the dog sees a cat", words], layer=3
+    )
     (labels,) = curve.predict([words], layer=0)
     assert labels == ["DET", "NOUN", "VERB", "DET", "NOUN"]
 
