@@ -75,12 +75,27 @@ def test_same_call_opens_the_same_cache(toy_bert, data, states):
     assert {path.name: path.stat().st_mtime_ns for path in again.folder.iterdir()} == before
 
 
+def test_twins_of_two_seeds_have_caches_of_their_own(toy_bert, data, states):
+    twins = [probes.encode(str(toy_bert), data, twin="untrained", seed=seed) for seed in (0, 1)]
+    assert len({cache.folder for cache in (states, *twins)}) == 3
+    assert [cache.manifest.encoder["twin"] for cache in twins] == [{"kind": "untrained", "seed": n} for n in (0, 1)]
+
+
 def test_curve_in_memory_has_the_scores_of_the_same_experiment(states):
     one = probes.probe(states, "pos", controls=["word_type"], draws=2, **SHORT)
     other = probes.probe(states, "pos", controls=["word_type"], draws=2, **SHORT)
     assert one.record.scores == other.record.scores
     assert one.record.run_id == other.record.run_id
     assert one.record.config["corpus"]["reader"] == "python"
+
+
+def test_probe_within_the_gap_has_converged(states, monkeypatch):
+    gaps = [row.gap for row in probes.probe(states, "pos", **SHORT).record.probes]
+    limit = sorted(gaps)[6]
+    monkeypatch.setattr("probes.study.assemble.CONVERGED_GAP", limit)
+    rows = probes.probe(states, "pos", **SHORT).record.probes
+    assert [row.converged for row in rows] == [gap <= limit for gap in gaps]
+    assert {row.converged for row in rows} == {False, True}
 
 
 def test_another_draw_changes_no_other_number(states):

@@ -29,7 +29,7 @@ def test_manifest_is_readable_json(cache: Cache) -> None:
 
 
 EDITS: dict[str, tuple[int, Callable[[int], int]]] = {
-    "last bit": (1, lambda byte: byte ^ 1),
+    "last bit": (3, lambda byte: byte ^ 1),
     "first bit": (13, lambda byte: byte ^ 0x80),
     "white space": (1, lambda byte: {0x20: 0x0A, 0x0A: 0x20}.get(byte, byte)),
 }

@@ -162,6 +162,16 @@ def test_sentences_without_rows_are_carried(how: str, load: Load, tmp_path: Path
     assert all(np.abs(rows).max() > 0.1 for rows in by_word(cache, "train").values())
 
 
+def test_sentence_without_rows_does_not_shift_its_batch(load: Load, toy_bert: Path, tmp_path: Path) -> None:
+    texts = {"none": ("x123456789", "dog"), "all": ("the", "dog", "sees"), "some": ("a", "x123456789")}
+    corpus = Corpus("cut", {"train": [Sentence(name, words) for name, words in texts.items()]})
+    cache = extract(load(length="truncate", max_pieces=8, store_dtype="float32"), corpus, "word", folder=tmp_path)
+    slow = SlowReader(toy_bert, 8)
+    assert list(by_word(cache, "train")) == slow.words(corpus, "train")
+    assert [sentence for sentence, _ in by_word(cache, "train")] == ["all"] * 3 + ["some"]
+    np.testing.assert_allclose(stack(cache, "train"), slow.word_rows(corpus, "train", "first"), rtol=0, atol=1e-5)
+
+
 def test_manifest_describes_the_run(load: Load, tmp_path: Path) -> None:
     encoder = load(twin=TwinConfig(seed=4), num_layers=2)
     manifest = extract(encoder, CORPUS, "word", folder=tmp_path).manifest
