@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probes.errors import CacheError, ConfigError, ProbesError
+from probes.errors import CacheError, ConfigError, ProbesError, list_names
 
 if TYPE_CHECKING:
     from probes.result import Record
@@ -64,35 +64,30 @@ def run_command(
 
 def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) -> None:
     from probes.report.table import format_curve, percent, sparkline
-    from probes.study.curves import read_results
-    from probes.study.execute import execute, mirror, report
+    from probes.study.publish import run_steps
 
     def notify(message: str) -> None:
-        print(message, file=sys.stderr)
+        if not as_json:
+            print(message, file=sys.stderr)
 
-    start = time.perf_counter()
-    corpora, curves = {}, []
-    for step in steps:
-        curve = execute(step, corpora, refresh=refresh, notify=(lambda message: None) if as_json else notify)
-        curves.append(curve)
+    def finished(step: "Step", curve: "Curve") -> None:
         if as_json:
             print(json.dumps({"path": str(step.record_path), **_summary(curve.record)}), flush=True)
-    done = time.perf_counter()
-    is_whole = len(steps) == len(steps[0].experiment.expand())
-    # The last of several shards leaves a report of all that have been done.
-    paths = report(curves if is_whole else list(read_results(steps[0].experiment.name, results)), results)
-    place = mirror(curves, results)
+
+    start = time.perf_counter()
+    published = run_steps(steps, results, refresh=refresh, notify=notify, finished=finished)
     if as_json:
         return
+    curves, place = published.curves, published.wandb_folder
     print(format_curve(curves[0].record) if len(curves) == 1 else steps[0].experiment.question)
     for curve in curves if len(curves) > 1 else []:
         values = [value or 0.0 for value in curve.accuracy]
         best = curve.record.layers[curve.record.best_layer]
         spread = f"{percent(min(values))} to {percent(max(values))}, best on dev: {best}"
         print(f"{curve.record.run_id[:6]}  {sparkline(values)}  {spread}  {_title(curve.record)}")
-    written = ", ".join(map(str, paths)) + (f"; W&B: {os.path.relpath(place)}" if place else "")
-    total, reporting = time.perf_counter() - start, time.perf_counter() - done
-    print(f"written: {written}; {total:.1f} s, of which report and W&B {reporting:.1f} s")
+    written = ", ".join(map(str, published.paths)) + (f"; W&B: {os.path.relpath(place)}" if place else "")
+    total = time.perf_counter() - start
+    print(f"written: {written}; {total:.1f} s, of which report and W&B {published.seconds:.1f} s")
 
 
 def _title(record: "Record") -> str:
@@ -146,7 +141,7 @@ def report_command(
 ) -> None:
     """Rebuild tables and figures from the results folder alone."""
     from probes.study.curves import read_results
-    from probes.study.execute import report
+    from probes.study.publish import report
 
     names = [file.stem for file in files] or sorted(path.name for path in (results / "runs").glob("*/"))
     if not names:
@@ -210,9 +205,14 @@ def cache_rm(
     names: Annotated[list[str], typer.Argument(help="Names as `probes cache ls` shows them.", show_default=False)],
 ) -> None:
     """Remove caches by name."""
-    from probes.cache import caches_folder, remove_cache
+    from probes.cache import caches_folder, list_caches, remove_cache
 
+    known = [folder.name for folder in list_caches()]
     for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"There is no cache {name!r}; the caches are: {list_names(name, known)}. See them with: probes cache ls"
+            )
         remove_cache(caches_folder() / name)
 
 

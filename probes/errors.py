@@ -43,6 +43,8 @@ class FitError(ProbesError):
 class ResultError(ProbesError):
     """A result file that is missing, of another schema, or not comparable."""
 
+    exit_code = 2
+
 
 def by_nearness(name: str, known: Iterable[str]) -> list[str]:
     """Known names, the most similar to `name` first; ties in alphabetical order.

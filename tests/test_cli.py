@@ -199,9 +199,8 @@ def test_caches_are_listed_and_removed_by_name(toy_bert, tmp_path, monkeypatch, 
 def test_cache_that_is_not_there_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PROBES_HOME", str(tmp_path))
     assert fails(capsys, "cache", "rm", "x") == (
-        1,
-        f"A cache was expected in {tmp_path}/caches/x, but there is no manifest.json. "
-        f"See the caches with: probes cache ls",
+        2,
+        "There is no cache 'x'; the caches are: none. See them with: probes cache ls",
     )
 
 
@@ -238,13 +237,13 @@ def test_cache_that_is_not_there_is_told(tmp_path, monkeypatch, capsys):
         ),
         (
             ("report", "nothing"),
-            1,
+            2,
             "Curves were expected in results/runs/nothing, but there are none; results/runs holds none. "
             "Run the experiment first.",
         ),
         (
             ("compare", "none.json", "b"),
-            1,
+            2,
             "A result was expected at none.json, but there is none. Run its experiment first.",
         ),
     ],

@@ -14,7 +14,7 @@ FAMILY = {
     "EncoderError": 1,
     "CacheError": 1,
     "FitError": 1,
-    "ResultError": 1,
+    "ResultError": 2,
 }
 
 

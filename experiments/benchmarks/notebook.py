@@ -12,6 +12,8 @@ import argparse
 import json
 import os
 import platform
+import shlex
+import sys
 import tempfile
 import time
 import warnings
@@ -90,7 +92,7 @@ def main() -> None:
             "notebook": notebook(corpus),
         }
     result = {
-        "command": "python experiments/benchmarks/notebook.py",
+        "command": shlex.join(["python", *sys.argv]),
         "machine": {"processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads()},
         "train_words": num_words,
         "rows": [

@@ -1,5 +1,6 @@
 """All curves of an experiment, found by what sets them apart."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,12 @@ class Curves:
                 *(curve.record.run_id[:6] for curve in self.curves),
             ]
             raise ResultError(f"No curve is called {key!r}; there are {list_names(key, names)}. Ask for one of these.")
+        if len({_without_seed(curve) for curve in found}) > 1:
+            runs = ", ".join(curve.record.run_id[:6] for curve in found)
+            raise ResultError(
+                f"{key!r} should name one curve or twins that differ in their seed, but the runs {runs} differ in "
+                f"other settings. Ask by run id, or remove the files of old trials."
+            )
         return found[0] if len(found) == 1 else CurveGroup(found)
 
     def __iter__(self) -> Iterator[Curve]:
@@ -77,3 +84,9 @@ def read_curve(path: str | Path) -> Curve:
 def _kind(curve: Curve) -> str:
     twin = curve.record.config["encoder"].get("twin")
     return twin["kind"] if twin else "pretrained"
+
+
+def _without_seed(curve: Curve) -> str:
+    config = curve.record.config
+    twin = {**(config["encoder"].get("twin") or {}), "seed": None}
+    return json.dumps({**config, "encoder": {**config["encoder"], "twin": twin}}, sort_keys=True)

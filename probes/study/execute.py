@@ -1,7 +1,6 @@
 """One run, from its settings to its files."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from probes.cache import Cache, remove_cache
 from probes.config import CorpusConfig, Run
@@ -11,17 +10,13 @@ from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.load import load_encoder
 from probes.errors import ResultError
 from probes.fit.fit import fit_probes
-from probes.report.figure import draw_curve
-from probes.report.table import write_tables
 from probes.result import Record, read_record, save_outcomes, write_record
-from probes.result.frame import shown_order
 from probes.study.assemble import PACKAGE_VERSION, Fitted, assemble, collect_outcomes
 from probes.study.clock import Clock
 from probes.study.curve import Curve
 from probes.study.plan import Step
 from probes.study.predict import keep_probes, predictor_of
 from probes.task import build_task, control_task, unit_of
-from probes.track import log_curve
 from probes.types import Corpus
 
 Notify = Callable[[str], None]
@@ -78,23 +73,6 @@ def fit_task(cache: Cache, corpus: Corpus, run: Run, clock: Clock) -> Fitted:
 def open_curve(step: Step, record: Record, *, is_new: bool = False) -> Curve:
     """A curve whose files are written."""
     return Curve(record, step.outcomes_path, predictor_of(step.run), is_new)
-
-
-def report(curves: list[Curve], results: Path) -> list[Path]:
-    """Table, CSV and figure of one experiment; rebuilt to the same bytes from the same records."""
-    records = sorted((curve.record for curve in curves), key=shown_order)
-    paths = write_tables(records, results / "tables")
-    name = results / "figures" / records[0].experiment
-    return [*paths, *(draw_curve(records, name.with_suffix(suffix)) for suffix in (".pdf", ".png"))]
-
-
-def mirror(curves: list[Curve], results: Path) -> str:
-    """Every curve that is new as a W&B run; returns the folder of the last one, or "" if there is none."""
-    place = ""
-    for curve in (curve for curve in curves if curve.is_new):
-        figure = results / "figures" / f"{curve.record.experiment}.png"
-        place = log_curve(curve.record, figure if figure.is_file() else None)
-    return place
 
 
 def _read(config: CorpusConfig, corpora: Corpora) -> tuple[Corpus, str]:

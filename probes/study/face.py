@@ -21,9 +21,10 @@ from probes.study.assemble import assemble
 from probes.study.clock import Clock
 from probes.study.curve import Curve
 from probes.study.curves import Curves
-from probes.study.execute import Corpora, Notify, execute, fit_task, mirror, report
+from probes.study.execute import Notify, fit_task
 from probes.study.plan import DEFAULT_RESULTS, plan
 from probes.study.predict import make_predictor
+from probes.study.publish import run_steps
 from probes.types import Corpus, Unit
 
 
@@ -102,9 +103,5 @@ def run(
     """
     if not isinstance(experiment, Experiment):
         experiment = read_experiment(experiment, overrides)
-    corpora: Corpora = {}
     steps = plan(experiment, Path(results))
-    curves = [execute(step, corpora, refresh=refresh, notify=notify) for step in steps]
-    report(curves, Path(results))
-    mirror(curves, Path(results))
-    return Curves(tuple(curves))
+    return Curves(run_steps(steps, Path(results), refresh=refresh, notify=notify).curves)

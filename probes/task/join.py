@@ -1,13 +1,16 @@
 """Joining a corpus with the rows of a cache, by sentence id and never by position."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from probes.errors import TaskError
-from probes.types import Corpus, RowIndex, Sentence
+from probes.types import Corpus, RowIndex, Rows, Sentence, Task, Unit
 
 TRAIN, DEV, TEST = "train", "dev", "test"
+
+# Row of the cache, group that intervals resample, label.
+Example = tuple[int, str, str]
 
 
 def join_sentences(corpus: Corpus, split: str, index: RowIndex) -> Iterator[tuple[Sentence, slice]]:
@@ -48,8 +51,20 @@ def check_splits(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> 
         )
 
 
-def number(values: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names in alphabetical order, and the number of each value."""
-    names = tuple(sorted(set(values)))
-    codes = {name: code for code, name in enumerate(names)}
-    return names, np.asarray([codes[value] for value in values], dtype=np.int64)
+def make_task(
+    name: str, unit: Unit, indexes: Mapping[str, RowIndex], examples: Mapping[str, Sequence[Example]]
+) -> Task:
+    """A task from the examples of each split; names of labels in alphabetical order."""
+    names = tuple(sorted({label for part in examples.values() for _, _, label in part}))
+    codes = {label: code for code, label in enumerate(names)}
+    splits = {}
+    for split, part in examples.items():
+        rows = np.asarray([row for row, _, _ in part], dtype=np.int64)
+        groups = {group: number for number, group in enumerate(sorted({group for _, group, _ in part}))}
+        splits[split] = Rows(
+            index=rows[:, None],
+            labels=np.asarray([codes[label] for _, _, label in part], dtype=np.int64),
+            groups=np.asarray([groups[group] for _, group, _ in part], dtype=np.int64),
+            words=indexes[split].types[rows].astype(np.int64),
+        )
+    return Task(name=name, unit=unit, labels=names, splits=splits)

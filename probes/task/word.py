@@ -2,34 +2,24 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from probes.errors import TaskError, list_names
-from probes.task.join import check_splits, join_sentences, number
-from probes.types import Corpus, RowIndex, Rows, Task
+from probes.task.join import Example, check_splits, join_sentences, make_task
+from probes.types import Corpus, RowIndex, Task
 
 
 def label_words(name: str, column: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
     """A task whose labels stand in an annotation column; a word labelled `_` is no example."""
     check_splits(name, corpus, indexes)
-    labels: list[str] = []
-    parts = {split: _collect(name, column, corpus, split, index, labels) for split, index in indexes.items()}
-    names, codes = number(labels)
-    splits, start = {}, 0
-    for split, (index, groups, words) in parts.items():
-        splits[split] = Rows(index[:, None], codes[start : start + len(index)], groups, words)
-        start += len(index)
-    return Task(name=name, unit="word", labels=names, splits=splits)
+    examples = {split: _collect(name, column, corpus, split, index) for split, index in indexes.items()}
+    return make_task(name, "word", indexes, examples)
 
 
-def _collect(
-    name: str, column: str, corpus: Corpus, split: str, index: RowIndex, labels: list[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _collect(name: str, column: str, corpus: Corpus, split: str, index: RowIndex) -> list[Example]:
     if index.unit != "word":
         raise TaskError(
             f"Task {name!r} reads word vectors, but the cache holds sentence vectors. Encode with unit='word'."
         )
-    rows, groups = [], []
+    examples: list[Example] = []
     for sentence, span in join_sentences(corpus, split, index):
         if column not in sentence.columns:
             raise TaskError(
@@ -46,8 +36,5 @@ def _collect(
         for row in range(span.start, span.stop):
             label = values[int(index.word[row])]
             if label != "_":
-                rows.append(row)
-                groups.append(sentence.group or sentence.id)
-                labels.append(label)
-    examples = np.asarray(rows, dtype=np.int64)
-    return examples, number(groups)[1], index.types[examples].astype(np.int64)
+                examples.append((row, sentence.group or sentence.id, label))
+    return examples

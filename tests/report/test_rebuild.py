@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from probes.study.curves import read_results
-from probes.study.execute import report
+from probes.study.publish import report
 
 REBUILD = """
 import sys

@@ -76,7 +76,7 @@ def test_missing_result_is_told(tmp_path):
         read_record(tmp_path / "one.json")
     expected = f"A result was expected at {tmp_path}/one.json, but there is none. Run its experiment first."
     assert str(caught.value) == expected
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize("schema", [0, 2, None])

@@ -20,4 +20,4 @@ def curve(study):
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves tables and figures out where a test looks at runs: they take most of a small run's time."""
-    monkeypatch.setattr("probes.study.face.report", lambda curves, results: [])
+    monkeypatch.setattr("probes.study.publish.report", lambda curves, results: [])

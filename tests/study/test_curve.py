@@ -7,7 +7,7 @@ import pytest
 
 from probes.errors import ResultError
 from probes.study.curve import Curve
-from probes.study.curves import read_curve, read_results
+from probes.study.curves import Curves, read_curve, read_results
 
 
 def test_print_shows_layers_intervals_controls_and_floors(curve):
@@ -115,4 +115,16 @@ def test_unknown_experiment_names_those_that_are_there(study, results):
     assert str(caught.value) == (
         f"Curves were expected in {folder}/layer_pso, but there are none; {folder} holds {known}. "
         f"Run the experiment first."
+    )
+
+
+def test_curves_of_different_settings_are_never_one_name(study):
+    first, *others = study.curves
+    other = replace(first, record=first.record.model_copy(update={"config": {**first.record.config, "seed": 7}}))
+    with pytest.raises(ResultError) as caught:
+        Curves((first, other, *others))["pretrained"]
+    run_id = first.record.run_id[:6]
+    assert str(caught.value) == (
+        f"'pretrained' should name one curve or twins that differ in their seed, but the runs {run_id}, {run_id} "
+        f"differ in other settings. Ask by run id, or remove the files of old trials."
     )

@@ -80,9 +80,13 @@ def test_runs_before_a_failure_are_kept(study, place, monkeypatch):
             raise FitError("the second fit failed")
         return fit(*arguments, **settings)
 
+    published = []
+    monkeypatch.setattr("probes.study.publish.mirror", lambda curves, results: published.extend(curves) or "")
     monkeypatch.setattr(execute_module, "fit_probes", fail_second)
     with pytest.raises(FitError, match="the second fit failed"):
         run(LAYER_POS, overrides=study.overrides, results=place / "results")
     (kept,) = (place / "results" / "runs" / "layer_pos").iterdir()
     assert kept.name == study.runs[0].name
+    assert published[0].record.run_id.startswith(kept.stem[-6:])
+    assert len(published) == 1, "what was done is shown though a later run failed"
     assert len(list(caches_folder().iterdir())) == 2, "states that were computed whole are used again"

@@ -15,7 +15,7 @@ TEST = make_tiny_corpus()["test"]
 @pytest.mark.parametrize("origin", ["run", "read"])
 def test_prediction_equals_the_outcomes_of_the_test_sentences(study, tmp_path, monkeypatch, origin):
     """States are kept as float32 here, as prediction computes them."""
-    monkeypatch.setattr("probes.study.face.report", lambda curves, results: [])
+    monkeypatch.setattr("probes.study.publish.report", lambda curves, results: [])
     monkeypatch.setenv("WANDB_MODE", "disabled")
     overrides = (*study.overrides, "encoder.twin=null", "encoder.store_dtype=float32")
     run(CHECKOUT / "experiments" / "layer_pos.yaml", overrides=overrides, results=tmp_path)
