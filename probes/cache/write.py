@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from uuid import uuid4
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -27,7 +28,7 @@ class CacheWriter:
     def __init__(self, folder: Path, layouts: Mapping[str, Layout]) -> None:
         self.folder = folder
         self.layouts = dict(layouts)
-        self.working = folder.parent / f"{WORKING_PREFIX}{folder.name}-{os.getpid()}"
+        self.working = folder.parent / f"{WORKING_PREFIX}{folder.name}-{uuid4().hex[:12]}"
         self._files: dict[str, int] = {}
 
     def __enter__(self) -> "CacheWriter":
@@ -73,6 +74,8 @@ class CacheWriter:
         try:
             self.working.rename(self.folder)
         except OSError:
+            if not self.folder.is_dir():
+                raise
             # Another process finished the same cache first; both hold the same values, so theirs is used.
             shutil.rmtree(self.working, ignore_errors=True)
         return open_cache(self.folder)

@@ -15,6 +15,7 @@ from probes.cache import Cache, CacheWriter, list_caches, open_cache
 from probes.cache.layout import Layout
 from probes.errors import CacheError
 from tests.cache.conftest import known_states
+from tests.toy import make_cache
 
 Write = Callable[..., Cache]
 LAYOUTS = {"train": Layout(3, 5, 4, "float32"), "test": Layout(3, 0, 4, "float32")}
@@ -160,3 +161,13 @@ def test_killed_writer_leaves_nothing_that_looks_like_a_cache(
     again = write_cache(tmp_path / "caches")
     assert list_caches() == [whole]
     assert open_cache(whole).manifest == again.manifest
+
+
+def test_failed_rename_is_not_taken_for_another_finished_cache(tmp_path: Path, monkeypatch) -> None:
+    def fail(self, target):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        make_cache(tmp_path / "caches", {"train": np.zeros((2, 3, 4), dtype=np.float32)})
+    assert list((tmp_path / "caches").iterdir()) == []

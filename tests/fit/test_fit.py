@@ -130,17 +130,23 @@ def test_dev_chooses_the_penalty_and_the_epoch(tmp_path, states, planted):
 
 
 def test_controls_use_the_penalty_of_the_task(tmp_path, states, planted):
-    config = FitConfig(l2=(10.0, 1e-6), epochs=1, min_steps=32, step_size=0.05)
+    config = FitConfig(l2=(1.0, 1e-6), epochs=1, min_steps=32, step_size=0.05)
     labels = random_labels(seed=1)
-    both = fit_states(tmp_path / "both", states, planted, labels, config=config)
+    # Dev of the control would choose the strong penalty, and so would the mean over all targets.
+    labels["dev"] = np.full_like(labels["dev"], np.bincount(labels["train"]).argmax())
+    both = fit_states(tmp_path / "both", states, planted, *[labels] * 5, config=config)
     alone = [
         fit_states(tmp_path / f"{l2}", states, labels, config=config.model_copy(update={"l2": (l2,)}))
         for l2 in config.l2
     ]
     assert both.l2[1] == 1e-6
+    assert alone[0].dev_accuracy[1, 0] > alone[1].dev_accuracy[1, 0]
     for layer in range(3):
-        used = alone[config.l2.index(both.l2[layer])]
-        assert np.allclose(both.weights[layer, 1], used.weights[layer, 0], atol=1e-3)
+        used = config.l2.index(both.l2[layer])
+        distances = [np.linalg.norm(both.weights[layer, 1:] - one.weights[layer], axis=(1, 2)) for one in alone]
+        # Adam divides by the gradient's size and so carries float32 rounding, which depends on the number of
+        # probes, into about 1 % of a weight; the other penalty is far away.
+        assert (distances[used] < distances[1 - used] / 10).all()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import torch
 from probes.config import FitConfig
 from probes.fit.feature import FeatureStatistics
 from probes.fit.gap import CONVERGED_GAP, Probes, estimate_gap
-from tests.fit.conftest import fit_states, make_states, measure, planted_labels, random_labels
-from tests.reference.linear import minimise, objective, standardise
+from tests.fit.conftest import NUM_LABELS, fit_states, make_states, measure, planted_labels, random_labels
+from tests.reference.linear import half_decrement, minimise, objective, standardise
 
 SIZES = {"train": 2000, "dev": 400, "test": 400}
 
@@ -45,6 +45,26 @@ def test_estimate_is_within_a_factor_2_of_the_true_gap(tmp_path, noisy, l2, step
     assert (expected > 1e-5).all()
     assert (probes.gap < 2 * expected).all()
     assert (probes.gap > expected / 2).all()
+
+
+def test_estimate_equals_half_the_newton_decrement_of_the_dense_hessian(noisy):
+    states, labels = noisy[0]["train"][1:, :300].astype(np.float32), noisy[1]["train"][:300]
+    statistics = measure(states)
+    features = torch.from_numpy(standardise(states[0], states[0])).float()[None]
+    stream = torch.Generator().manual_seed(0)
+    probes = Probes(
+        weights=0.3 * torch.randn(1, 6, 1, NUM_LABELS, generator=stream),
+        bias=0.3 * torch.randn(1, 1, NUM_LABELS, generator=stream),
+        penalty=statistics.penalty * 0.1,
+        basis=statistics.basis,
+    )
+    wanted = torch.from_numpy(labels)
+    parts = [(features[:, part], wanted[None, part]) for part in (slice(0, 100), slice(100, 300))]
+    found = estimate_gap(probes, iter(parts), features).item()
+    white, penalty = probes.white(features)[0].numpy(), probes.penalty[0].numpy()
+    expected = half_decrement(white, labels, probes.weights[0, :, 0].numpy(), probes.bias[0, 0].numpy(), penalty)
+    # Twenty steps of conjugate gradients in float32 over 21 unknowns.
+    assert found == pytest.approx(expected, rel=1e-3)
 
 
 def only_planted(noisy):
