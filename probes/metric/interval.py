@@ -41,9 +41,12 @@ def sum_by_group(
 def resample_sums(sums: Float[np.ndarray, "*curve group"], seed: int) -> Float[np.ndarray, "*curve resample"]:
     """The total over groups in each bootstrap resample; one seed draws the same groups for every curve.
 
-    A mean is the ratio of two such totals, of values and of sizes, since groups keep their own sizes.
+    A mean is the ratio of two such totals, of values and of sizes, since groups keep their own sizes. NaN for
+    a single group, which says nothing about how groups vary.
     """
     num_groups = sums.shape[-1]
+    if num_groups < 2:
+        return np.full((*sums.shape[:-1], RESAMPLES), np.nan)
     stream = generator(seed, "metric.bootstrap")
     chunk = max(1, min(RESAMPLES, CHUNK_VALUES // num_groups))
     flat = sums.reshape(-1, num_groups)
