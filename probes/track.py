@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from probes.errors import ConfigError
 from probes.result import Record, Score
+
+if TYPE_CHECKING:
+    import wandb
 
 MODES = ("online", "offline", "disabled")
 DEFAULT_HOST = "https://api.wandb.ai"
@@ -55,32 +58,7 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     if mode == "disabled":
         return ""
     folder = os.environ.get("WANDB_DIR") or os.getcwd()
-    # Nothing about the machine, its user or its code leaves it: only what stands in the record.
-    settings = wandb.Settings(
-        x_disable_meta=True,
-        x_disable_stats=True,
-        x_disable_machine_info=True,
-        x_save_requirements=False,
-        save_code=False,
-        disable_git=True,
-        disable_code=True,
-        console="off",
-        host="",
-        silent=True,
-    )
-    run = wandb.init(
-        project=os.environ.get("WANDB_PROJECT", PROJECT),
-        id=record.run_id,
-        name=_name(record),
-        group=record.experiment,
-        tags=[record.task, record.config["corpus"]["reader"]],
-        config={**record.config, "fingerprints": record.fingerprints.model_dump()},
-        mode=mode,  # type: ignore[arg-type]
-        dir=folder,
-        resume="allow" if mode == "online" else None,
-        reinit="create_new",
-        settings=settings,
-    )
+    run = _start(record, mode, folder)
     run.define_metric("layer")
     run.define_metric("*", step_metric="layer")
     rows = [layer_row(record, layer) for layer in range(len(record.layers))]
@@ -95,6 +73,37 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     place = str(Path(run.dir).parent)
     run.finish()
     return place
+
+
+def _start(record: Record, mode: str, folder: str) -> "wandb.Run":
+    import wandb
+
+    # Nothing about the machine, its user or its code leaves it: only what stands in the record.
+    settings = wandb.Settings(
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+        save_code=False,
+        disable_git=True,
+        disable_code=True,
+        console="off",
+        host="",
+        silent=True,
+    )
+    return wandb.init(
+        project=os.environ.get("WANDB_PROJECT", PROJECT),
+        id=record.run_id,
+        name=_name(record),
+        group=record.experiment,
+        tags=[record.task, record.config["corpus"]["reader"]],
+        config={**record.config, "fingerprints": record.fingerprints.model_dump()},
+        mode=mode,  # type: ignore[arg-type]
+        dir=folder,
+        resume="allow" if mode == "online" else None,
+        reinit="create_new",
+        settings=settings,
+    )
 
 
 def layer_row(record: Record, layer: int) -> dict[str, Any]:

@@ -124,7 +124,6 @@ def fit_stack(
     seed: int,
 ) -> tuple[BestWeights, LinearStack]:
     """Fit layer x penalty x target probes; the dictionaries are keyed by split, `train` and `dev` are read."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     shape = StackShape(len(layers["train"]), len(config.l2), len(labels["train"]), num_labels)
     stack = LinearStack(shape, statistics, torch.tensor(config.l2))
     order_seed = stream_seed(seed, "fit")
@@ -142,6 +141,12 @@ def fit_stack(
         # A generator of its own: a loader draws a seed, and would change the caller's random state.
         loaders.append(DataLoader(batches, batch_size=None, generator=torch.Generator()))
     module = ProbeStack(stack, config, num_steps=epochs * len(loaders[0]))
+    _train(module, loaders, epochs)
+    return module.best(), stack
+
+
+def _train(module: ProbeStack, loaders: Sequence[DataLoader], epochs: int) -> None:
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # Lightning advises loader workers; rows come from a memory map, and a worker would only copy them.
         warnings.filterwarnings("ignore", module="pytorch_lightning")
@@ -155,5 +160,4 @@ def fit_stack(
             enable_model_summary=False,
             enable_progress_bar=sys.stderr.isatty(),
         )
-        trainer.fit(module, *loaders)
-    return module.best(), stack
+        trainer.fit(module, train_dataloaders=loaders[0], val_dataloaders=loaders[1])

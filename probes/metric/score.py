@@ -31,13 +31,14 @@ def macro_f1(counts: Float[np.ndarray, "*curve label 3"]) -> Float[np.ndarray, "
     """Unweighted mean of the F1 of all labels that occur or are predicted.
 
     `counts[..., label, :]` are true positives, false positives and false negatives; a label with none of
-    the three is left out, as it is by scikit-learn when it is in neither vector.
+    the three is left out, as it is by scikit-learn when it is in neither vector. NaN where a count is NaN.
     """
     true_positives, errors = counts[..., 0], counts[..., 1] + counts[..., 2]
     denominators = 2 * true_positives + errors
     occurs = denominators > 0
     f1 = 2 * true_positives / np.where(occurs, denominators, 1)
-    return np.asarray(np.where(occurs, f1, 0).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
+    means = np.where(occurs, f1, 0).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
+    return np.asarray(np.where(np.isnan(denominators).any(axis=-1), np.nan, means))
 
 
 def selectivity(task_accuracy: float, control_accuracy: float) -> float:

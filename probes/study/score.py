@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -78,25 +79,18 @@ class Scorer:
         subsets: tuple[str, ...] = ("all", "seen", "unseen"),
     ) -> Iterator[Score]:
         for subset in (name for name in subsets if name in self.subsets):
-            means, resampled, size = self._resample(values, subset)
-            for layer, value in enumerate(means):
+            means, resampled = self._resample(values, subset)
+            for layer, value in enumerate(means.tolist()):
                 other = self.best_layer if layer != self.best_layer else self._runner_up(means)
                 yield self._score(
-                    variant,
-                    float(value),
-                    resampled[layer],
-                    subset,
-                    size,
-                    draw=draw,
-                    layer=layer,
-                    reference=resampled[other],
+                    value, resampled[layer], resampled[other], subset=subset, variant=variant, draw=draw, layer=layer
                 )
 
     def _floor(self, floor: Floor, task: Float[np.ndarray, "layer example"]) -> Iterator[Score]:
         correct = (floor.predicted == floor.labels).reshape(-1, task.shape[1]).mean(axis=0)
         for subset in self.subsets:
-            means, resampled, size = self._resample(np.stack([correct, task[self.best_layer]]), subset)
-            yield self._score(floor.variant, float(means[0]), resampled[0], subset, size, reference=resampled[1])
+            means, resampled = self._resample(np.stack([correct, task[self.best_layer]]), subset)
+            yield self._score(float(means[0]), resampled[0], resampled[1], subset=subset, variant=floor.variant)
         if floor.variant in LABEL_FLOORS:
             yield from self._macro_f1(floor.variant, floor.predicted[None], layers=(None,))
 
@@ -115,20 +109,19 @@ class Scorer:
             )
             resampled = macro_f1(np.moveaxis(resample_sums(counts, self.seed), -1, 0))
             value = float(macro_f1(counts.sum(axis=-1)))
-            size = len(outcomes.label)
-            yield self._score(variant, value, resampled, "all", size, layer=layer, metric="macro_f1")
+            yield self._score(value, resampled, None, subset="all", variant=variant, layer=layer, metric="macro_f1")
 
     def _resample(
         self, values: Float[np.ndarray, "layer example"], subset: str
-    ) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "layer resample"], int]:
+    ) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "layer resample"]]:
+        """The mean over a subset's examples, and the same in each bootstrap resample; NaN for no examples."""
         mask = self.subsets[subset]
-        size = int(mask.sum())
-        if size == 0:
-            return np.full(len(values), np.nan), np.full((len(values), 1), np.nan), 0
+        if not mask.any():
+            return np.full(len(values), np.nan), np.full((len(values), 1), np.nan)
         sums = sum_by_group(np.vstack([values * mask, mask]), self.outcomes.group, self.num_groups)
         totals = resample_sums(sums, self.seed)
         resampled = totals[:-1] / np.where(totals[-1] > 0, totals[-1], np.nan)
-        return sums[:-1].sum(axis=1) / size, resampled, size
+        return sums[:-1].sum(axis=1) / mask.sum(), resampled
 
     def _runner_up(self, means: Float[np.ndarray, " layer"]) -> int:
         others = [layer for layer in range(len(means)) if layer != self.best_layer]
@@ -136,29 +129,23 @@ class Scorer:
 
     def _score(
         self,
-        variant: str,
         value: float,
-        resampled: np.ndarray,
-        subset: str,
-        size: int,
+        resampled: Float[np.ndarray, " resample"],
+        reference: Float[np.ndarray, " resample"] | None,
         *,
-        draw: int | None = None,
-        layer: int | None = None,
-        metric: str = "accuracy",
-        reference: np.ndarray | None = None,
+        subset: str,
+        **fields: Any,
     ) -> Score:
+        """A row with its interval; `reference` is resampled alike, and the row's difference to it gives the power."""
         interval = percentile_interval(value, resampled)
-        mask = self.subsets[subset]
+        groups = self.outcomes.group[self.subsets[subset]]
         return Score(
-            variant=variant,
-            draw=draw,
-            layer=layer,
             subset=subset,
-            metric=metric,
             value=interval.value,
             low=interval.low,
             high=interval.high,
-            n=size,
-            groups=len(np.unique(self.outcomes.group[mask])),
+            n=len(groups),
+            groups=len(np.unique(groups)),
             detectable=None if reference is None else detectable_difference(resampled - reference),
+            **fields,
         )

@@ -86,3 +86,10 @@ def test_macro_f1_without_examples_is_zero():
 
 def test_selectivity_is_negative_where_the_control_is_better():
     assert selectivity(task_accuracy=0.25, control_accuracy=0.75) == -0.5
+
+
+def test_macro_f1_of_unknown_counts_is_unknown():
+    counts = np.array([[[1.0, 0.0, 0.0], [2.0, 1.0, 0.0]], [[np.nan] * 3, [1.0, 0.0, 0.0]]])
+    found = macro_f1(counts)
+    assert found[0] == pytest.approx((1 + 0.8) / 2)
+    assert np.isnan(found[1])
