@@ -1,9 +1,11 @@
 """What every test runs under: shapes checked, no network, no display, a home of its own."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jaxtyping import install_import_hook
@@ -78,3 +80,31 @@ def toy_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.toy import save_toy_bert
 
     return save_toy_bert(tmp_path_factory.mktemp("encoder") / "toy-bert")
+
+
+@pytest.fixture(scope="session")
+def study(toy_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The experiment `layer_pos` on the toy encoder, run once."""
+    from tests.toy import run_layer_pos
+
+    return run_layer_pos(toy_bert, tmp_path_factory.getbasetemp() / "layer_pos")
+
+
+@pytest.fixture
+def curve(study: Any) -> Any:
+    return study.curves["pretrained"]
+
+
+@pytest.fixture
+def settings(study: Any) -> list[str]:
+    """The study's settings as arguments of the command line."""
+    return [part for override in study.overrides for part in ("--set", override)]
+
+
+@pytest.fixture
+def copy(study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The results of the study below an empty working directory."""
+    shutil.copytree(study.results, tmp_path / "results", copy_function=shutil.copy2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WANDB_DIR", raising=False)
+    return tmp_path / "results"

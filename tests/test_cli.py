@@ -12,29 +12,10 @@ import pytest
 from probes import cli
 from probes.cache import list_caches
 from probes.config import Run, describe
-from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus, run_layer_pos, write_treebank
+from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus, write_treebank
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
 PROBES = Path(sys.executable).parent / "probes"
-
-
-@pytest.fixture(scope="session")
-def study(toy_bert, tmp_path_factory):
-    return run_layer_pos(toy_bert, tmp_path_factory.getbasetemp() / "layer_pos")
-
-
-@pytest.fixture
-def settings(study) -> list[str]:
-    return [part for override in study.overrides for part in ("--set", override)]
-
-
-@pytest.fixture
-def copy(study, tmp_path, monkeypatch) -> Path:
-    """The results of the study below an empty working directory."""
-    shutil.copytree(study.results, tmp_path / "results", copy_function=shutil.copy2)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("WANDB_DIR", raising=False)
-    return tmp_path / "results"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,28 +1,12 @@
 """Dry runs and shards on the command line."""
 
 import os
-import shutil
 from pathlib import Path
-
-import pytest
 
 from probes.cache import list_caches
 from tests.toy import CHECKOUT, call_probes
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
-
-
-@pytest.fixture
-def settings(study) -> list[str]:
-    return [part for override in study.overrides for part in ("--set", override)]
-
-
-@pytest.fixture
-def copy(study, tmp_path, monkeypatch) -> Path:
-    """The results of the study below an empty working directory."""
-    shutil.copytree(study.results, tmp_path / "results", copy_function=shutil.copy2)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "results"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
