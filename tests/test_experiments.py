@@ -8,15 +8,10 @@ import pytest
 from probes.config import read_experiment
 from probes.fit.gap import CONVERGED_GAP
 from probes.result import Record, load_outcomes, read_record
-from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus, run_layer_pos, write_treebank
+from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus, write_treebank
 
 EXPERIMENTS = sorted((CHECKOUT / "experiments").glob("*.yaml"))
 SMALL_CORPUS = {"grammar": "corpus.options.size=200", "conllu": "corpus.path={folder}/*.conllu"}
-
-
-@pytest.fixture(scope="session")
-def study(toy_bert, tmp_path_factory):
-    return run_layer_pos(toy_bert, tmp_path_factory.getbasetemp() / "layer_pos")
 
 
 @pytest.fixture(scope="session")

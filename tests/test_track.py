@@ -13,16 +13,11 @@ import pytest
 
 from probes import track
 from probes.errors import ConfigError
-from tests.toy import CHECKOUT, run_layer_pos
+from tests.toy import CHECKOUT
 
 WANDB = Path(sys.executable).parent / "wandb"
 FAKE_KEY = "0123456789abcdef" * 2 + "deadbeef"
 HISTORY = ("_step", "_runtime", "_timestamp", "_wandb")
-
-
-@pytest.fixture(scope="session")
-def study(toy_bert, tmp_path_factory):
-    return run_layer_pos(toy_bert, tmp_path_factory.getbasetemp() / "layer_pos")
 
 
 def read_log(folder: Path) -> list[dict]:
