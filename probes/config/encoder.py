@@ -1,5 +1,6 @@
 """Which encoder, which of its states, and at which precision."""
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -52,3 +53,13 @@ class EncoderConfig(Settings):
     """Pieces, padding included, that go through the encoder together."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the encoder computes; `auto` takes a GPU if there is one."""
+
+    @property
+    def slug(self) -> str:
+        """A short name for people, as it stands in the names of files and caches."""
+        parts = [part for part in re.split(r"[/:]", self.name) if part]
+        is_packaged = self.name.startswith("pkg:") and parts[-1] == "model"
+        name = parts[1] if is_packaged else parts[-1]
+        twin = self.twin
+        suffix = f"-{twin.kind}-{twin.seed}" if twin else ""
+        return re.sub(r"[^a-z0-9]+", "-", f"{name}{suffix}".lower()).strip("-")

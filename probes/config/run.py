@@ -1,7 +1,6 @@
 """One curve: an encoder, a corpus, a task and a fit, with the id that is theirs."""
 
 import json
-import re
 from hashlib import sha256
 from pathlib import PurePath
 from typing import Any, Literal
@@ -50,12 +49,7 @@ class Run(Settings):
     @property
     def slug(self) -> str:
         """The encoder's short name for people, as it stands in file names."""
-        parts = [part for part in re.split(r"[/:]", self.encoder.name) if part]
-        is_packaged = self.encoder.name.startswith("pkg:") and parts[-1] == "model"
-        name = parts[1] if is_packaged else parts[-1]
-        twin = self.encoder.twin
-        suffix = f"-{twin.kind}-{twin.seed}" if twin else ""
-        return re.sub(r"[^a-z0-9]+", "-", f"{name}{suffix}".lower()).strip("-")
+        return self.encoder.slug
 
     @property
     def file_name(self) -> str:

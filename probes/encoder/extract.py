@@ -35,7 +35,7 @@ def extract(encoder: FrozenEncoder, corpus: Corpus, unit: Unit, *, folder: Path 
     scan = scan_corpus(encoder, corpus, unit)
     batches = plan_batches(scan.num_pieces, scan.first_of, encoder.config.batch_pieces)
     identity = describe_identity(encoder, scan, plan_hash(batches))
-    place = (folder or caches_folder()) / f"{_slug(encoder)}-{identity_hash(identity)}"
+    place = (folder or caches_folder()) / f"{encoder.config.slug}-{identity_hash(identity)}"
     if place.is_dir():
         return open_cache(place).with_corpus(corpus)
     first = next(iter(corpus.splits.values()))
@@ -102,10 +102,3 @@ def _describe(
 def _size(scan: Scan, split: str) -> SplitSize:
     ids = scan.ids[split]
     return SplitSize(sentences=len(ids), rows=int(scan.index(split).offsets[-1]), ids=hash_ids(ids))
-
-
-def _slug(encoder: FrozenEncoder) -> str:
-    parts = [part for part in encoder.config.name.replace(":", "/").split("/") if part]
-    name = parts[1] if encoder.config.name.startswith("pkg:") else parts[-1]
-    twin = encoder.config.twin
-    return name.replace("_", "-") + (f"-{twin.kind}-{twin.seed}" if twin else "")

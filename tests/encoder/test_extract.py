@@ -187,7 +187,7 @@ def test_manifest_describes_the_run(load: Load, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "slug"),
-    [({}, "toy-bert"), ({"twin": TwinConfig(kind="random_blocks", seed=2)}, "toy-bert-random_blocks-2")],
+    [({}, "toy-bert"), ({"twin": TwinConfig(kind="random_blocks", seed=2)}, "toy-bert-random-blocks-2")],
 )
 def test_folder_is_named_for_people(settings: dict[str, object], slug: str, load: Load, tmp_path: Path) -> None:
     cache = extract(load(num_layers=1, **settings), make_corpus(["test"], 2), "word", folder=tmp_path)

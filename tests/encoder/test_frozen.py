@@ -9,6 +9,7 @@ import torch
 from transformers import BertModel
 
 from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.load import load_encoder
 from probes.errors import EncoderError
 
 TEXTS = ["the dog sees a cat", "a small x1", "dogs and cats often run"]
@@ -178,3 +179,9 @@ def test_tokenizer_hash_sees_its_rules_but_not_what_was_done_before(
     assert '"lowercase": true' in text
     rules.write_text(text.replace('"lowercase": true', '"lowercase": false'))
     assert load(name=str(checkpoint)).tokenizer_hash != toy.tokenizer_hash
+
+
+def test_embedding_output_is_the_first_hidden_state(toy_bert):
+    reading = load_encoder(str(toy_bert))(["the dog runs"])
+    assert reading.embedding_output is reading.hidden_states[0]
+    assert reading.embedding_output is not reading.hidden_states[1]
