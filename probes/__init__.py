@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from probes.cache import Cache, open_cache
+    from probes.cache import Cache, adopt, open_cache
     from probes.config import EncoderConfig, Experiment, FitConfig, read_experiment
     from probes.corpus import from_lists, read_corpus
     from probes.encoder.load import load_encoder
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from probes.study.curve import Curve
     from probes.study.curves import Curves, read_results
     from probes.study.face import encode, probe, run
-    from probes.types import Corpus, Sentence, Tree
+    from probes.types import Corpus, Pair, Sentence, Tree
 
 # Public names and where they live; a module is imported when one of its names is first used.
 _HOMES = {
@@ -29,9 +29,11 @@ _HOMES = {
     "EncoderConfig": "probes.config",
     "Experiment": "probes.config",
     "FitConfig": "probes.config",
+    "Pair": "probes.types",
     "ProbesError": "probes.errors",
     "Sentence": "probes.types",
     "Tree": "probes.types",
+    "adopt": "probes.cache",
     "encode": "probes.study.face",
     "from_lists": "probes.corpus",
     "load_encoder": "probes.encoder.load",
@@ -51,9 +53,11 @@ __all__ = [
     "EncoderConfig",
     "Experiment",
     "FitConfig",
+    "Pair",
     "ProbesError",
     "Sentence",
     "Tree",
+    "adopt",
     "encode",
     "from_lists",
     "load_encoder",

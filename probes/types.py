@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -39,11 +39,19 @@ class Tree:
         return tuple(known[word] for word in range(1, len(self.heads) + 1))
 
 
+class Pair(NamedTuple):
+    """Two texts that an encoder reads as one input, with its separator between them and segments told apart."""
+
+    first: str
+    second: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """One unit of text that the encoder reads by itself.
 
-    A sentence has words, or it is one running `text` that the encoder's tokenizer splits alone.
+    A sentence has words, or it is one running `text` that the encoder's tokenizer splits alone, or two texts
+    (`text` and `pair`) that are read together.
     `columns` hold one annotation a word (`columns["upos"]`), `attributes` one for the whole sentence.
     `group` is the cluster that intervals resample: the document where it is known, else the sentence.
     """
@@ -55,6 +63,7 @@ class Sentence:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     tree: Tree | None = None
+    pair: str = ""
 
     def __post_init__(self) -> None:
         for name, values in self.columns.items():

@@ -13,8 +13,8 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from probes.cache import Cache, CacheWriter, Manifest, SplitSize, identity_hash
-from probes.cache.layout import Layout
+from probes.cache import Cache, CacheWriter, Layout, Manifest, SplitSize, block_batches, identity_hash, open_cache
+from probes.cache.manifest import hash_ids
 from probes.study.curves import Curves
 from probes.study.face import run
 from probes.types import Corpus, RowIndex, Sentence, Tree
@@ -169,7 +169,7 @@ def make_cache(folder: Path, arrays: Mapping[str, np.ndarray]) -> Cache:
     layouts = {split: Layout(num_layers, states.shape[1], dim, dtype) for split, states in arrays.items()}
     indexes = {split: _one_row_each(split, states.shape[1]) for split, states in arrays.items()}
     sizes = {
-        split: SplitSize(sentences=len(index.ids), rows=len(index.ids), ids=identity_hash({"ids": index.ids}))
+        split: SplitSize(sentences=len(index.ids), rows=len(index.ids), ids=hash_ids(index.ids))
         for split, index in indexes.items()
     }
     identity = {"toy": {split: identity_hash({"bytes": states.tobytes().hex()}) for split, states in arrays.items()}}
@@ -187,10 +187,15 @@ def make_cache(folder: Path, arrays: Mapping[str, np.ndarray]) -> Cache:
         lost={},
         environment={},
     )
-    with CacheWriter(folder / f"toy-{identity_hash(identity)}", layouts) as writer:
-        for split, states in arrays.items():
-            for layer in range(num_layers):
-                writer.write(split, layer, 0, states[layer])
+    place = folder / f"toy-{identity_hash(identity)}"
+    if place.is_dir():
+        return open_cache(place)
+    writer = CacheWriter(place, layouts, block_batches(layouts))
+    writer.prepare()
+    with writer:
+        everything = np.concatenate(list(arrays.values()), axis=1)
+        for batch in writer.missing:
+            writer.write(batch, everything[:, writer.batches.rows(batch)])
         return writer.finish(manifest, indexes, [])
 
 

@@ -1,21 +1,49 @@
 """Hidden states on disk: what identifies them, how they are written, how they are read."""
 
-from probes.cache.home import caches_folder, list_caches, probes_home, remove_cache
+from probes.cache.adopt import adopt
+from probes.cache.batch import Batches, block_batches
+from probes.cache.export import export_cache
+from probes.cache.home import (
+    caches_folder,
+    days_unused,
+    folder_bytes,
+    list_caches,
+    list_unfinished,
+    probes_home,
+    remove_cache,
+    working_name,
+)
 from probes.cache.identity import identity_hash, library_versions
+from probes.cache.layout import Layout
+from probes.cache.lock import is_held, lock_cache
 from probes.cache.manifest import Manifest, SplitSize
-from probes.cache.store import Cache, open_cache
+from probes.cache.store import Cache, inspect_cache, open_cache
+from probes.cache.verify import verify_cache
 from probes.cache.write import CacheWriter
 
 __all__ = [
+    "Batches",
     "Cache",
     "CacheWriter",
+    "Layout",
     "Manifest",
     "SplitSize",
+    "adopt",
+    "block_batches",
     "caches_folder",
+    "days_unused",
+    "export_cache",
+    "folder_bytes",
     "identity_hash",
+    "inspect_cache",
+    "is_held",
     "library_versions",
     "list_caches",
+    "list_unfinished",
+    "lock_cache",
     "open_cache",
     "probes_home",
     "remove_cache",
+    "verify_cache",
+    "working_name",
 ]

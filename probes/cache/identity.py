@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 # Raised when the meaning of a stored byte changes.
-SCHEMA = 1
+SCHEMA = 2
 COMPUTING_LIBRARIES = ("torch", "transformers", "tokenizers")
 
 

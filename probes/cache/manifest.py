@@ -36,6 +36,8 @@ class Manifest(BaseModel):
     """Every field that can change a value."""
     encoder: dict[str, Any]
     """Settings of the encoder, for people."""
+    commit: str | None = None
+    """Commit of the checkpoint on the Hub, where it came from there."""
     corpus: str
     unit: Unit
     layers: tuple[str, ...]
@@ -50,6 +52,8 @@ class Manifest(BaseModel):
     """Words of which the tokenizer left no piece, by sentence id."""
     environment: dict[str, Any]
     """Device and threads, recorded but not part of the identity."""
+    files: dict[str, str] = {}
+    """SHA-256 of every small file; states have checksums by batch, in `batches.safetensors`."""
 
     def write(self, folder: Path) -> None:
         """Write the manifest, sealed."""

@@ -3,13 +3,16 @@
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
-from probes.cache.layout import Layout, ids_path, index_path, states_path, vocabulary_path
-from probes.cache.manifest import Manifest, hash_ids, read_manifest
+from probes.cache.batch import Batches
+from probes.cache.home import mark_used
+from probes.cache.layout import Layout, batches_path, ids_path, index_path, states_path, vocabulary_path
+from probes.cache.manifest import Manifest, read_manifest
 from probes.errors import CacheError, list_names
 from probes.types import Corpus, RowIndex
 
@@ -51,18 +54,13 @@ class Cache:
                 f"A layer from 0 (the embeddings) to {len(self.layers) - 1} was expected, but came {layer!r}; "
                 f"{self.folder.name} holds {', '.join(self.layers)}. Ask for one of these."
             )
-        return self._layout(split).open_layer(states_path(self.folder, split), int(layer))
+        return self.layout(split).open_layer(states_path(self.folder, split), int(layer))
 
     def index(self, split: str) -> RowIndex:
-        """Which sentence and word each row of a split stands for."""
-        self._layout(split)
-        arrays = load_file(index_path(self.folder, split))
-        ids = json.loads(ids_path(self.folder, split).read_text("utf-8"))
-        if hash_ids(ids) != self.manifest.splits[split].ids:
-            raise CacheError(
-                f"{ids_path(self.folder, split)} should hold the ids that the states were written for, but was "
-                f"changed. Remove the folder and encode again."
-            )
+        """Which sentence and word each row of a split stands for; raises CacheError if a byte of it was changed."""
+        self.layout(split)
+        arrays = load(self.read_file(index_path(self.folder, split)))
+        ids = json.loads(self.read_file(ids_path(self.folder, split)))
         return RowIndex(
             unit=self.manifest.unit,
             ids=ids,
@@ -74,13 +72,19 @@ class Cache:
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
         """The word types that `RowIndex.types` number."""
-        return tuple(json.loads(vocabulary_path(self.folder).read_text("utf-8")))
+        return tuple(json.loads(self.read_file(vocabulary_path(self.folder))))
+
+    def batches(self) -> tuple[Batches, np.ndarray]:
+        """Which rows each batch filled, and the checksums [batch, split, layer] of what it wrote."""
+        arrays = load(self.read_file(batches_path(self.folder)))
+        return Batches(arrays["offsets"], arrays["start"], arrays["size"]), arrays["checksums"]
 
     def with_corpus(self, corpus: Corpus) -> "Cache":
         """The same cache with the corpus whose annotations tasks will read."""
         return replace(self, corpus=corpus)
 
-    def _layout(self, split: str) -> Layout:
+    def layout(self, split: str) -> Layout:
+        """Where the bytes of a split are; raises CacheError for a split that is not there."""
         if split not in self.manifest.splits:
             raise CacheError(
                 f"{self.folder.name} has no split {split!r}; it holds {list_names(split, self.splits)}. "
@@ -89,20 +93,37 @@ class Cache:
         rows = self.manifest.splits[split].rows
         return Layout(len(self.layers), rows, self.manifest.dim, self.manifest.dtype)
 
+    def read_file(self, path: Path) -> bytes:
+        """The bytes of a small file; raises CacheError if they are not those that were written."""
+        content = path.read_bytes()
+        if sha256(content).hexdigest() != self.manifest.files.get(path.name):
+            raise CacheError(
+                f"{path} should be as it was written, but was changed. Remove the folder and encode again."
+            )
+        return content
+
 
 def open_cache(folder: Path | str) -> Cache:
-    """A cache by its folder; raises CacheError if it is not one, was changed, or is not whole."""
-    folder = Path(folder)
+    """A cache by its folder; raises CacheError if it is not one, was changed, or is not whole.
+
+    Sizes are checked here, small files when they are read; `probes cache verify` checks every byte.
+    """
+    cache = inspect_cache(Path(folder))
+    mark_used(cache.folder)
+    return cache
+
+
+def inspect_cache(folder: Path) -> Cache:
+    """The same for one who only looks: a cache that is listed or verified has not been used."""
     cache = Cache(folder, read_manifest(folder))
     for split in cache.splits:
-        path, expected = states_path(folder, split), cache._layout(split).file_bytes
+        path, expected = states_path(folder, split), cache.layout(split).file_bytes
         found = path.stat().st_size if path.is_file() else 0
         if found != expected:
             raise CacheError(
                 f"{path} should have {expected} bytes, but has {found}. Remove the folder and encode again."
             )
-    described = [path(folder, split) for split in cache.splits for path in (index_path, ids_path)]
-    for path in [*described, vocabulary_path(folder)]:
-        if not path.is_file():
-            raise CacheError(f"{path} should be there, but is not. Remove the folder and encode again.")
+    for name in cache.manifest.files:
+        if not (folder / name).is_file():
+            raise CacheError(f"{folder / name} should be there, but is not. Remove the folder and encode again.")
     return cache

@@ -30,12 +30,15 @@ class EncoderConfig(Settings):
     """Take an untrained copy instead of the pretrained weights."""
     num_layers: int | None = Field(default=None, ge=1)
     """Build the first k blocks only; their states equal states 0..k of the full encoder."""
-    word: Literal["first", "last", "mean"] = "first"
-    """The vector of a word: its first piece, its last piece, or the mean of its pieces."""
-    sentence: Literal["cls", "mean"] = "cls"
-    """The vector of a sentence: [CLS], or the mean over all pieces that are not padding."""
-    length: Literal["error", "truncate"] = "error"
-    """What happens to a text of more than `max_pieces` pieces."""
+    word: Literal["first", "last", "mean"] | None = None
+    """The vector of a word: its first piece, its last piece, or the mean of its pieces; by default the first,
+    and the last for decoders, whose first piece has not read the others."""
+    sentence: Literal["cls", "mean"] | None = None
+    """The vector of a sentence: the first piece ([CLS]), or the mean over all pieces that are not padding; by
+    default [CLS], and the mean for decoders, whose first piece has read nothing else."""
+    length: Literal["error", "truncate", "window"] = "error"
+    """What happens to a text of more than `max_pieces` pieces. `window`: it is read in windows that overlap by
+    half, and each word has its vector from the window in which it stands farthest from an edge."""
     max_pieces: int | None = Field(default=None, ge=3)
     """Longest text in pieces, special pieces included; by default as many as the encoder has positions."""
     lost_words: Literal["error", "drop"] = "error"
@@ -51,6 +54,8 @@ class EncoderConfig(Settings):
     """Attention implementation; attention maps exist with `eager` only."""
     batch_pieces: int = Field(default=2048, ge=1)
     """Pieces, padding included, that go through the encoder together."""
+    compile: bool = False
+    """Compile the encoder with `torch.compile` first; values may differ from an uncompiled one in the last bits."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the encoder computes; `auto` takes a GPU if there is one."""
 

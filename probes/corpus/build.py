@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from probes.errors import CorpusError
-from probes.types import Corpus, Sentence
+from probes.types import Corpus, Pair, Sentence
 
 
 def from_lists(
-    sentences: Sequence[str | Sequence[str]],
+    sentences: Sequence[str | Pair | Sequence[str]],
     labels: Sequence[Any],
     splits: Sequence[str],
     *,
@@ -17,8 +17,9 @@ def from_lists(
 ) -> Corpus:
     """A corpus from sentences with their labels and the split of each.
 
-    A sentence given as words takes one label a word (task `word_label`) or one label (task `label`); a
-    sentence given as a string takes one label. Labels are strings. Raises CorpusError for lists of different lengths.
+    A sentence given as words takes one label a word (task `word_label`) or one label (task `label`); one given as
+    a string, or as a `Pair` of texts that are read together, takes one label. Labels are strings. Raises
+    CorpusError for lists of different lengths.
 
     >>> corpus = from_lists([["a", "dog"], ["runs"]], [["DET", "NOUN"], ["VERB"]], ["train", "test"])
     >>> corpus["train"][0].columns["label"]
@@ -38,7 +39,8 @@ def from_lists(
     return Corpus(name=name, splits={split: tuple(part) for split, part in made.items()})
 
 
-def _sentence(sentence_id: str, text: str | Sequence[str], label: Any, group: str) -> Sentence:
+def _sentence(sentence_id: str, text: str | Pair | Sequence[str], label: Any, group: str) -> Sentence:
+    text, pair = text if isinstance(text, Pair) else (text, "")
     words = () if isinstance(text, str) else tuple(text)
     columns, attributes = {}, {}
     if isinstance(label, str):
@@ -62,4 +64,5 @@ def _sentence(sentence_id: str, text: str | Sequence[str], label: Any, group: st
         group=group or sentence_id,
         columns=columns,
         attributes=attributes,
+        pair=pair,
     )

@@ -48,6 +48,7 @@ def corpus_hash(corpus: Corpus) -> str:
             tree = [sentence.tree.heads, sentence.tree.relations] if sentence.tree else None
             annotation = [sorted(sentence.columns.items()), sorted(sentence.attributes.items()), tree]
             values = [sentence.id, sentence.words, sentence.text, sentence.group, annotation]
+            values += [sentence.pair] if sentence.pair else []
             digest.update(json.dumps(values).encode())
     return digest.hexdigest()
 

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.text import Text
 from probes.errors import EncoderError
-
-Text = str | tuple[str, ...]
+from probes.types import Pair
 
 # Share of a state's length by which rounding may move it: some ten times what was seen on a 6-block BERT.
 # A wrong mask moves states by tenths.
@@ -21,10 +21,9 @@ def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
 
     An encoder that ignores its attention mask mixes padding into every state.
     """
-    longest = max(texts, key=len)
-    longer = " ".join([longest] * 3) if isinstance(longest, str) else tuple(longest) * 3
+    longer = _thrice(max(texts, key=_length))
     # Half of the limit: a text that fills it would have no padding beside any other.
-    first = encoder.tokenize([min(texts, key=len)], max_pieces=max(3, encoder.max_pieces // 2))
+    first = encoder.tokenize([min(texts, key=_length)], max_pieces=max(3, encoder.max_pieces // 2))
     second = encoder.tokenize([longer], max_pieces=encoder.max_pieces)
     alone = _states(encoder, dict(first))
     beside = _states(encoder, {name: [*first[name], *second[name]] for name in first})[:, :1, : alone.shape[2]]
@@ -38,6 +37,16 @@ def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
             f"{worst:.1%} at layer {layer} when the text stands beside a longer one ({precision} allows "
             f"{TOLERANCE[precision]:.2%}). This encoder ignores its attention mask, or gives NaN; do not probe it."
         )
+
+
+def _length(text: Text) -> int:
+    return sum(map(len, text)) if isinstance(text, Pair) else len(text)
+
+
+def _thrice(text: Text) -> Text:
+    if isinstance(text, Pair):
+        return Pair(*(" ".join([part] * 3) for part in text))
+    return " ".join([text] * 3) if isinstance(text, str) else text * 3
 
 
 def _states(encoder: FrozenEncoder, encoding: dict[str, Any]) -> Float[Tensor, "layer sentence piece dim"]:

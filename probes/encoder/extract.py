@@ -1,104 +1,79 @@
 """A corpus through an encoder into a cache, once."""
 
+import logging
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from probes.cache import (
-    Cache,
-    CacheWriter,
-    Manifest,
-    SplitSize,
-    caches_folder,
-    identity_hash,
-    library_versions,
-    open_cache,
-)
+from probes.cache import Cache, caches_folder, identity_hash, library_versions, open_cache
 from probes.cache.identity import SCHEMA
-from probes.cache.layout import Layout
-from probes.cache.manifest import hash_ids
 from probes.encoder.check import check_invariance
 from probes.encoder.frozen import FrozenEncoder
-from probes.encoder.plan import plan_batches, plan_hash
+from probes.encoder.make import Making, store_dtype
+from probes.encoder.plan import PLAN_VERSION
 from probes.encoder.predict import fill
-from probes.encoder.scan import Scan, encoder_input, scan_corpus
+from probes.encoder.text import Texts, encoder_input, read_texts
+from probes.errors import ConfigError
 from probes.types import Corpus, Unit
 
+Notify = Callable[[str], None]
+LOG = logging.getLogger("probes")
 
-def extract(encoder: FrozenEncoder, corpus: Corpus, unit: Unit, *, folder: Path | None = None) -> Cache:
+
+def extract(
+    encoder: FrozenEncoder,
+    corpus: Corpus,
+    unit: Unit,
+    *,
+    folder: Path | None = None,
+    notify: Notify = LOG.warning,
+) -> Cache:
     """The cache of all hidden states of `corpus`: opened if it exists, computed and written if not.
 
-    Raises CorpusError, EncoderError and CacheError; after an error no part of a new cache stays.
+    What an interrupted call has written is used, and only the rest is computed. If another process is making the
+    same cache, this one waits for it and tells `notify`. Started by torchrun or SLURM as several processes, each
+    computes a part. Raises ConfigError, CorpusError, EncoderError and CacheError; after an error no folder looks
+    like a cache, and what was complete stays for the next call.
     """
-    scan = scan_corpus(encoder, corpus, unit)
-    batches = plan_batches(scan.num_pieces, scan.first_of, encoder.config.batch_pieces)
-    identity = describe_identity(encoder, scan, plan_hash(batches))
+    if unit == "sentence" and encoder.config.length == "window":
+        raise ConfigError(
+            "encoder.length: window reads words in windows, but the vector of a sentence has no window of its own. "
+            "Set encoder.length to truncate or error."
+        )
+    texts = read_texts(corpus, unit)
+    identity = describe_identity(encoder, texts, unit)
     place = (folder or caches_folder()) / f"{encoder.config.slug}-{identity_hash(identity)}"
-    if place.is_dir():
-        return open_cache(place).with_corpus(corpus)
-    first = next(iter(corpus.splits.values()))
-    check_invariance(encoder, [encoder_input(sentence, unit) for sentence in islice(first, 64)])
-    sizes = {split: _size(scan, split) for split in scan.ids}
-    layouts = {
-        split: Layout(len(encoder.layers), size.rows, encoder.dim, store_dtype(encoder, unit))
-        for split, size in sizes.items()
-    }
-    with CacheWriter(place, layouts) as writer:
-        fill(writer, encoder, corpus, scan, batches)
-        manifest = _describe(encoder, corpus, scan, identity, sizes)
-        indexes = {split: scan.index(split) for split in scan.ids}
-        return writer.finish(manifest, indexes, list(scan.vocabulary)).with_corpus(corpus)
+    if not place.is_dir():
+        first = next(iter(corpus.splits.values()))
+        check_invariance(encoder, [encoder_input(sentence, unit) for sentence in islice(first, 64)])
+        fill(Making(encoder, corpus, unit, texts, identity, place, notify))
+    return open_cache(place).with_corpus(corpus)
 
 
-def store_dtype(encoder: FrozenEncoder, unit: Unit) -> str:
-    """Precision on disk: float16 for words, float32 for sentence vectors unless the config says otherwise."""
-    return encoder.config.store_dtype or ("float16" if unit == "word" else "float32")
+def describe_identity(encoder: FrozenEncoder, texts: Texts, unit: Unit) -> dict[str, Any]:
+    """Every field that can change a value of the cache.
 
-
-def describe_identity(encoder: FrozenEncoder, scan: Scan, plan: str) -> dict[str, Any]:
-    """Every field that can change a value of the cache."""
+    The batch plan stands there by what it is made of: texts, tokenizer, limit and policy of length, budget and the
+    version of the planner; so a cache is found without tokenising the corpus again.
+    """
     config = encoder.config
     return {
         "schema": SCHEMA,
         "weights": encoder.weights_hash,
         "tokenizer": encoder.tokenizer_hash,
-        "text": scan.text_hash,
-        "unit": scan.unit,
-        "pooling": config.word if scan.unit == "word" else config.sentence,
+        "text": texts.hash,
+        "unit": unit,
+        "pooling": encoder.pooling(unit),
         "length": config.length,
         "max_pieces": encoder.max_pieces,
         "lost_words": config.lost_words,
         "load_dtype": config.load_dtype,
         "compute_dtype": config.compute_dtype,
-        "store_dtype": store_dtype(encoder, scan.unit),
+        "store_dtype": store_dtype(encoder, unit),
         "attention": encoder.model.config._attn_implementation,
-        "plan": plan,
+        "compile": config.compile,
+        "plan": {"version": PLAN_VERSION, "batch_pieces": config.batch_pieces},
         "device": encoder.device.type,
         "libraries": library_versions(),
     }
-
-
-def _describe(
-    encoder: FrozenEncoder, corpus: Corpus, scan: Scan, identity: dict[str, Any], sizes: dict[str, SplitSize]
-) -> Manifest:
-    return Manifest(
-        identity=identity,
-        encoder=encoder.config.model_dump(mode="json", exclude={"device"}),
-        corpus=corpus.name,
-        unit=scan.unit,
-        layers=encoder.layers,
-        post_norm_last=encoder.is_post_norm,
-        dim=encoder.dim,
-        dtype=store_dtype(encoder, scan.unit),
-        splits=sizes,
-        cut=scan.cut,
-        lost=scan.lost,
-        environment={"device": str(encoder.device), "threads": torch.get_num_threads()},
-    )
-
-
-def _size(scan: Scan, split: str) -> SplitSize:
-    ids = scan.ids[split]
-    return SplitSize(sentences=len(ids), rows=int(scan.index(split).offsets[-1]), ids=hash_ids(ids))

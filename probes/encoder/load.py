@@ -1,6 +1,7 @@
 """Loading a frozen encoder so that nothing in it is random without being asked for."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
@@ -38,9 +39,10 @@ def load_encoder(config: EncoderConfig | str, *, pooler: bool = False) -> Frozen
         # Weights rounded to the load precision; matrix products at the compute precision come from autocast,
         # which works from float32 only.
         model.float()
-    device = "cuda" if config.device == "auto" and torch.cuda.is_available() else config.device
-    model.to("cpu" if device == "auto" else device)  # type: ignore[arg-type] - its stub takes no string
+    model.to(_device(config))  # type: ignore[arg-type] - its stub takes no device
     model.eval().requires_grad_(False)
+    if config.compile:
+        model.compile(dynamic=True)
     return FrozenEncoder(config=config, model=model, tokenizer=tokenizer)
 
 
@@ -59,6 +61,14 @@ def read_encoder_config(config: EncoderConfig) -> Any:
             )
         settings.num_hidden_layers = config.num_layers
     return settings
+
+
+def _device(config: EncoderConfig) -> torch.device:
+    """Where to compute; of several processes on a node each takes the GPU of its own number."""
+    if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    number = os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or "0"
+    return torch.device("cuda", int(number))
 
 
 @contextmanager
@@ -132,6 +142,9 @@ def _load_tokenizer(place: str, config: EncoderConfig, model_type: str) -> PreTr
             f"Encoder {config.name!r} should have a tokenizer beside its weights, but there is none. "
             f"Save its tokenizer.json in the same place."
         )
+    if tokenizer.pad_token is None:
+        # GPT-2 has none. Whatever stands on padding is masked, so any piece will do.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
     # A saved tokenizer may pad and cut on the left; positions, rows and [CLS] are counted from the left here.
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer

@@ -1,26 +1,31 @@
-"""The batch plan: which sentences go through the encoder together.
+"""The batch plan: which windows of text go through the encoder together, and which rows they fill.
 
 A value may differ in its last bits with the batch it was computed in, so the plan is a function of corpus,
-tokenizer and budget alone, and its hash is part of a cache's identity.
+tokenizer and budget alone. All of these are in a cache's identity, and so is the version of the plan.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
+
+from probes.cache import Batches
+
+# Raised when the same texts and budget give other batches.
+PLAN_VERSION = 1
 
 
-def plan_batches(num_pieces: Sequence[int], first_of: Sequence[int], batch_pieces: int) -> tuple[np.ndarray, ...]:
-    """Batches of sentence numbers, longest first, each within a budget of padded pieces.
+def plan_batches(num_pieces: Sequence[int] | np.ndarray, batch_pieces: int) -> tuple[np.ndarray, ...]:
+    """Batches of window numbers, longest first, each within a budget of padded pieces.
 
-    Only the first of equal sentences is planned. A sentence longer than the budget goes alone.
+    A window longer than the budget goes alone.
 
-    >>> [batch.tolist() for batch in plan_batches([5, 9, 5, 4], [0, 1, 0, 3], batch_pieces=10)]
-    [[1], [0, 3]]
+    >>> [batch.tolist() for batch in plan_batches([5, 9, 4], batch_pieces=10)]
+    [[1], [0, 2]]
     """
     lengths = np.asarray(num_pieces, dtype=np.int64)
-    unique = np.flatnonzero(np.asarray(first_of) == np.arange(len(lengths)))
-    ordered = unique[np.argsort(-lengths[unique], kind="stable")]
+    ordered = np.argsort(-lengths, kind="stable")
     batches, start = [], 0
     while start < len(ordered):
         size = max(1, batch_pieces // int(lengths[ordered[start]]))
@@ -29,9 +34,51 @@ def plan_batches(num_pieces: Sequence[int], first_of: Sequence[int], batch_piece
     return tuple(batches)
 
 
-def plan_hash(batches: Sequence[np.ndarray]) -> str:
-    """Hash of the sentences of every batch, in order."""
-    digest = sha256()
+@dataclass(frozen=True)
+class Plan:
+    """Batches of windows, and where their rows go."""
+
+    windows: tuple[Int[np.ndarray, " _"], ...]
+    """Numbers of the windows of each batch."""
+    rows: Batches
+    """The rows that each batch fills."""
+    text: Int[np.ndarray, " range"]
+    """Which text of its batch each range of rows is made from."""
+
+
+def place_rows(
+    batches: tuple[np.ndarray, ...],
+    *,
+    window_sentence: Int[np.ndarray, " window"],
+    window_rows: Int[np.ndarray, " window"],
+    row_offsets: Int[np.ndarray, " sentence_plus_one"],
+    first_of: Int[np.ndarray, " sentence"],
+) -> Plan:
+    """The rows that each batch fills: those of its windows, and those of every sentence with the same text.
+
+    Window w holds the next `window_rows[w]` rows of sentence `window_sentence[w]`; a sentence whose text came before
+    has no windows of its own.
+    """
+    copies = np.argsort(first_of, kind="stable")
+    begins, ends = (
+        np.searchsorted(first_of[copies], np.arange(len(first_of)), side=side) for side in ("left", "right")
+    )
+    before = _rows_before(window_sentence, window_rows)
+    offsets, ranges = [0], []
     for batch in batches:
-        digest.update(len(batch).to_bytes(8, "little") + np.asarray(batch, dtype="<i8").tobytes())
-    return digest.hexdigest()
+        found = []
+        for text, window in enumerate(batch.tolist()):
+            sentence, size = int(window_sentence[window]), int(window_rows[window])
+            same = copies[begins[sentence] : ends[sentence]]
+            found += [(int(row_offsets[number] + before[window]), size, text) for number in same] if size else []
+        ranges += sorted(found)
+        offsets.append(len(ranges))
+    start, size, text = np.asarray(ranges, dtype=np.int64).reshape(-1, 3).T.copy()
+    return Plan(batches, Batches(np.asarray(offsets, dtype=np.int64), start, size), text)
+
+
+def _rows_before(window_sentence: np.ndarray, window_rows: np.ndarray) -> np.ndarray:
+    """Rows of the same sentence in the windows before each one."""
+    total = np.cumsum(window_rows) - window_rows
+    is_first = np.diff(window_sentence, prepend=-1) != 0
+    return total - total[is_first][np.cumsum(is_first) - 1]

@@ -1,42 +1,41 @@
 """From the states of pieces to one vector a row."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.encoder.align import select_pieces
+from probes.encoder.align import pooled_span, word_spans
 from probes.errors import CorpusError
-from probes.types import Unit
+from probes.types import Pair, Unit
 
 if TYPE_CHECKING:
     from probes.encoder.frozen import FrozenEncoder
 
 
 def pool_rows(
-    hidden_states: Sequence[Float[Tensor, "sentence piece dim"]],
-    sentence: Int[Tensor, " chosen"],
-    position: Int[Tensor, " chosen"],
-    row: Int[Tensor, " chosen"],
-    how: Literal["first", "last", "mean", "cls"],
-) -> Float[Tensor, "layer row dim"]:
-    """One vector a row from chosen pieces: piece `position` of text `sentence` belongs to `row`."""
-    picked = torch.stack([state[sentence, position] for state in hidden_states]).float()
-    return mean_by_row(picked, row) if how == "mean" else picked
-
-
-def mean_by_row(pieces: Float[Tensor, "layer piece dim"], row: Int[Tensor, " piece"]) -> Float[Tensor, "layer row dim"]:
-    """Mean of the pieces of each row."""
-    sizes = torch.bincount(row)
-    sums = pieces.new_zeros(pieces.shape[0], len(sizes), pieces.shape[2])
-    return sums.index_add_(1, row, pieces) / sizes[None, :, None]
+    states: Float[Tensor, "sentence piece dim"],
+    sentence: Int[Tensor, " row"],
+    first: Int[Tensor, " row"],
+    last: Int[Tensor, " row"],
+) -> Float[Tensor, "row dim"]:
+    """One vector a row: the mean of pieces `first` to `last` of text `sentence`, in float32."""
+    num_texts, num_pieces, dim = states.shape
+    pieces = states.reshape(num_texts * num_pieces, dim)
+    start, sizes = sentence * num_pieces + first, last - first + 1
+    if bool((sizes == 1).all()):
+        return pieces.index_select(0, start).float()
+    row = torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
+    within = torch.arange(len(row), device=row.device) - (torch.cumsum(sizes, dim=0) - sizes)[row]
+    chosen = pieces.index_select(0, start[row] + within).float()
+    return chosen.new_zeros(len(sizes), dim).index_add_(0, row, chosen) / sizes[:, None]
 
 
 def embed(
-    encoder: "FrozenEncoder", texts: Sequence[str] | Sequence[Sequence[str]], unit: Unit
+    encoder: "FrozenEncoder", texts: Sequence[str | Pair] | Sequence[Sequence[str]], unit: Unit
 ) -> list[Float[Tensor, "layer row dim"]]:
     """The vectors of a few texts without a cache: for each text all layers, one row a word or one in all.
 
@@ -44,17 +43,25 @@ def embed(
     """
     reading = encoder(texts)
     encoding = encoder.tokenize(texts)
-    word_ids = [encoding.word_ids(number) for number in range(len(texts))]
-    kept = [np.arange(1 if unit == "sentence" else len(text)) for text in texts]
-    for text, words, ids in zip(texts, kept, word_ids, strict=True):
-        missing = sorted(set(words.tolist()) - set(ids)) if unit == "word" else []
-        if missing:
+    spans = [_row_spans(encoder, text, encoding.word_ids(number), unit) for number, text in enumerate(texts)]
+    numbers = [number for number, rows in enumerate(spans) for _ in rows]
+    ends = np.asarray([span for rows in spans for span in rows], dtype=np.int64).reshape(-1, 2)
+    chosen = [torch.as_tensor(part, device=encoder.device) for part in (numbers, ends[:, 0], ends[:, 1])]
+    states = torch.stack([pool_rows(state, *chosen) for state in reading.hidden_states])
+    return list(states.split([len(rows) for rows in spans], dim=1))
+
+
+def _row_spans(
+    encoder: "FrozenEncoder", text: str | Sequence[str], word_ids: list[int | None], unit: Unit
+) -> list[tuple[int, int]]:
+    how = encoder.pooling(unit)
+    if unit == "sentence":
+        return [pooled_span((0, len(word_ids) - 1), how)]
+    spans = word_spans(word_ids)
+    for number, word in enumerate(text):
+        if number not in spans:
             raise CorpusError(
-                f"The tokenizer of {encoder.config.name!r} should give every word a piece, but loses "
-                f"{text[missing[0]]!r}. Leave this word out."
+                f"The tokenizer of {encoder.config.name!r} should give every word a piece, but loses {word!r}. "
+                f"Leave this word out."
             )
-    pieces = select_pieces(word_ids, kept, unit, encoder.config)
-    chosen = (torch.from_numpy(part).to(encoder.device) for part in (pieces.sentence, pieces.position, pieces.row))
-    how = encoder.config.word if unit == "word" else encoder.config.sentence
-    states = pool_rows(reading.hidden_states, *chosen, how=how)
-    return list(states.split([len(words) for words in kept], dim=1))
+    return [pooled_span(spans[number], how) for number in range(len(text))]

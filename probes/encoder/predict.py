@@ -1,123 +1,170 @@
-"""The one place where text goes through the encoder: Lightning's predict loop over planned batches."""
+"""The one place where text goes through the encoder: Lightning's predict loop over planned batches.
+
+One process or many, one GPU or a cluster: that is Lightning's part. Ours are the batches of each process.
+"""
 
 import logging
+import os
 import sys
 import warnings
-from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from jaxtyping import Float
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.callbacks import BasePredictionWriter
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from probes.cache import CacheWriter
-from probes.encoder.align import select_pieces
-from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.make import Making, store_dtype
 from probes.encoder.pool import pool_rows
-from probes.encoder.scan import Scan, encoder_input
 from probes.errors import EncoderError
-from probes.types import Corpus, Sentence
 
 LARGEST_FLOAT16 = 65504.0
+# Batches that may wait for the disk while the next is computed; each holds its states once.
+WAITING = 2
 
 
-def fill(
-    writer: CacheWriter, encoder: FrozenEncoder, corpus: Corpus, scan: Scan, batches: Sequence[np.ndarray]
-) -> None:
-    """Send every planned batch through the encoder and write its rows, and those of equal sentences."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    # A loader without a generator of its own draws from the global one: a call that finds the cache would then
-    # leave other random numbers to the caller than the call that wrote it.
-    loader = DataLoader(
-        PlannedBatches(encoder, corpus, scan, batches), batch_size=None, shuffle=False, generator=torch.Generator()
-    )
+def fill(making: Making) -> None:
+    """Send every batch that is missing through the encoder, write its rows, and finish the cache.
+
+    Raises EncoderError for a state that cannot be stored, CorpusError and CacheError.
+    """
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    encoder, writer = making.encoder, RowWriter(making)
     device = encoder.device
-    with warnings.catch_warnings():
-        # Lightning advises workers (the loader tokenises in this process on purpose: a worker would load the
-        # corpus again) and misses batch indices (the batches carry their own).
-        warnings.filterwarnings("ignore", module="pytorch_lightning")
-        trainer = lightning.Trainer(
-            accelerator="gpu" if encoder.device.type == "cuda" else "cpu",
-            devices=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=sys.stderr.isatty(),
-            callbacks=[RowWriter(writer, scan)],
-            inference_mode=True,
+    try:
+        with warnings.catch_warnings():
+            # Lightning advises workers (there is nothing left for them to do: the loader pads pieces that are on
+            # disk), misses batch indices (batches carry their own) and batches (another process may have made all).
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            warnings.filterwarnings("ignore", message=".*across ranks is zero.*")
+            trainer = lightning.Trainer(
+                accelerator="gpu" if device.type == "cuda" else "cpu",
+                logger=False,
+                enable_checkpointing=False,
+                enable_model_summary=False,
+                enable_progress_bar=sys.stderr.isatty(),
+                callbacks=[writer],
+                inference_mode=True,
+                use_distributed_sampler=False,
+                **_processes(),
+            )
+            trainer.predict(Extraction(making), datamodule=PlannedData(making), return_predictions=False)
+        writer.drain()
+        trainer.strategy.barrier("written")
+        if trainer.is_global_zero:
+            making.finish()
+        trainer.strategy.barrier("finished")
+    finally:
+        writer.stop()
+        making.close()
+        # Lightning leaves the model on the CPU.
+        encoder.model.to(device)  # type: ignore[arg-type] - its stub takes no device
+
+
+def _processes() -> dict[str, Any]:
+    """Devices and nodes as torchrun or SLURM started them; else one process."""
+    if TorchElasticEnvironment.detect():
+        total, local = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    elif SLURMEnvironment.detect():
+        total = int(os.environ["SLURM_NTASKS"])
+        local = total // int(os.environ.get("SLURM_NNODES", 1))
+    else:
+        total = local = 1
+    return {"devices": local, "num_nodes": total // local, "strategy": "ddp" if total > 1 else "auto"}
+
+
+class PlannedData(lightning.LightningDataModule):
+    """The batches of this process; the first of all processes prepares them for all."""
+
+    allow_zero_length_dataloader_with_multiple_devices = True
+
+    def __init__(self, making: Making) -> None:
+        super().__init__()
+        self.making = making
+        self.prepare_data_per_node = False
+
+    def prepare_data(self) -> None:
+        self.making.prepare()
+
+    def setup(self, stage: str) -> None:
+        assert self.trainer is not None
+        self.making.join(self.trainer.global_rank, self.trainer.world_size)
+
+    def predict_dataloader(self) -> DataLoader:
+        # A loader without a generator of its own draws from the global one: a call that finds the cache would then
+        # leave other random numbers to the caller than the call that wrote it.
+        return DataLoader(
+            PlannedBatches(self.making),
+            batch_size=None,
+            shuffle=False,
+            pin_memory=self.making.encoder.device.type == "cuda",
+            generator=torch.Generator(),
         )
-        trainer.predict(Extraction(encoder, scan), dataloaders=loader, return_predictions=False)
-    # Lightning leaves the model on the CPU.
-    encoder.model.to(device)  # type: ignore[arg-type] - its stub takes no device
 
 
 class PlannedBatches(Dataset):
-    """Tokenised batches in the order of the plan."""
+    """Padded pieces of each batch, and the pieces that its rows are made from."""
 
-    def __init__(self, encoder: FrozenEncoder, corpus: Corpus, scan: Scan, batches: Sequence[np.ndarray]) -> None:
-        self.encoder, self.corpus, self.scan, self.batches = encoder, corpus, scan, batches
-        self.starts = np.cumsum([0, *(len(ids) for ids in scan.ids.values())])
+    def __init__(self, making: Making) -> None:
+        self.making = making
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.making.mine)
 
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        sentences = self.batches[number]
-        texts = [encoder_input(self._sentence(int(sentence)), self.scan.unit) for sentence in sentences]
-        encoding = self.encoder.tokenize(texts, max_pieces=self.encoder.max_pieces)
-        word_ids = [encoding.word_ids(position) for position in range(len(texts))]
-        pieces = select_pieces(
-            word_ids,
-            [self.scan.kept[sentence] for sentence in sentences],
-            self.scan.unit,
-            self.encoder.config,
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        making, number = self.making, self.making.mine[position]
+        scan, plan = making.scan, making.plan
+        pieces, segments = (
+            [scan.columns[name][scan.piece_offsets[w] : scan.piece_offsets[w + 1]] for w in plan.windows[number]]
+            for name in ("piece", "segment")
         )
+        rows = plan.rows.rows(number)
+        ranges = slice(int(plan.rows.offsets[number]), int(plan.rows.offsets[number + 1]))
+        texts = np.repeat(plan.text[ranges], plan.rows.size[ranges])
+        first, last = (scan.columns[name][rows].astype(np.int64) for name in ("first", "last"))
         return {
-            "sentences": torch.from_numpy(np.asarray(sentences)),
-            "inputs": self.encoder.pad(encoding),
-            "sentence": torch.from_numpy(pieces.sentence),
-            "position": torch.from_numpy(pieces.position),
-            "row": torch.from_numpy(pieces.row),
+            "number": number,
+            "inputs": making.encoder.pad_pieces(pieces, segments),
+            "rows": tuple(torch.from_numpy(part) for part in (texts, first, last)),
         }
-
-    def _sentence(self, number: int) -> Sentence:
-        split = int(np.searchsorted(self.starts, number, side="right")) - 1
-        return self.corpus[list(self.scan.ids)[split]][number - int(self.starts[split])]
 
 
 class Extraction(lightning.LightningModule):
     """Forward pass and pooling of one planned batch."""
 
-    def __init__(self, encoder: FrozenEncoder, scan: Scan) -> None:
+    def __init__(self, making: Making) -> None:
         super().__init__()
-        self.model = encoder.model
-        self.encoder, self.unit = encoder, scan.unit
+        self.model = making.encoder.model
+        self.making = making
+        self.dtype_on_disk = getattr(torch, store_dtype(making.encoder, making.unit))
 
-    def predict_step(self, batch: dict[str, Any], batch_index: int) -> Float[Tensor, "layer row dim"]:
-        states = self.encoder.forward(batch["inputs"]).hidden_states
-        how = self.encoder.config.word if self.unit == "word" else self.encoder.config.sentence
-        return pool_rows(states, batch["sentence"], batch["position"], batch["row"], how)
+    def predict_step(self, batch: dict[str, Any], batch_index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """States [layer, row, dim] in the precision that they are stored in, and the largest size in each layer."""
+        hidden = self.making.encoder.forward(batch["inputs"]).hidden_states
+        shape = (len(hidden), len(batch["rows"][0]), self.making.encoder.dim)
+        states = torch.empty(shape, dtype=self.dtype_on_disk, device=hidden[0].device)
+        largest = torch.zeros(len(hidden), device=hidden[0].device)
+        for layer, state in enumerate(hidden):
+            rows = pool_rows(state, *batch["rows"])
+            states[layer] = rows
+            # NaN stays NaN here. On a CPU this is ten times as fast as a norm, or as looking for finite numbers.
+            largest[layer] = torch.stack(torch.aminmax(rows)).abs().max() if len(rows) else 0.0
+        return states, largest
 
 
 class RowWriter(BasePredictionWriter):
-    """Puts the rows of a batch where they belong, and again for every sentence with the same text."""
+    """Hands the rows of each batch to a thread that writes them while the next batch is computed."""
 
-    def __init__(self, writer: CacheWriter, scan: Scan) -> None:
+    def __init__(self, making: Making) -> None:
         super().__init__(write_interval="batch")
-        self.writer = writer
-        self.places = [
-            (split, row, sentence_id)
-            for split, ids in scan.ids.items()
-            for sentence_id, row in zip(ids, scan.index(split).offsets[:-1].tolist(), strict=True)
-        ]
-        self.sizes = [len(kept) for kept in scan.kept]
-        self.same: dict[int, list[int]] = {}
-        for number, first in enumerate(scan.first_of):
-            self.same.setdefault(first, []).append(number)
+        self.making = making
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._waiting: list[Future[None]] = []
 
     def write_on_batch_end(
         self,
@@ -129,30 +176,61 @@ class RowWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        states = prediction.cpu().numpy()
-        start = 0
-        for first in batch["sentences"].tolist():
-            rows = states[:, start : start + self.sizes[first]]
-            start += self.sizes[first]
-            self._check(rows, first)
-            for number in self.same[first]:
-                split, row, _ = self.places[number]
-                for layer, layer_rows in enumerate(rows):
-                    self.writer.write(split, layer, row, layer_rows)
+        states, largest = prediction
+        is_copied = None
+        if states.device.type == "cuda":
+            states, largest = (_copy_out(tensor) for tensor in prediction)
+            is_copied = torch.cuda.Event()
+            is_copied.record()
+        self.drain(leave=WAITING - 1)
+        self._waiting.append(self._pool.submit(self._write, batch["number"], states, largest, is_copied))
 
-    def _check(self, rows: np.ndarray, number: int) -> None:
-        split, _, sentence_id = self.places[number]
-        largest = np.abs(rows).max(axis=(1, 2)) if rows.size else np.zeros(len(rows))
-        if not np.isfinite(largest).all():
-            layer = int(np.flatnonzero(~np.isfinite(largest))[0])
+    def drain(self, leave: int = 0) -> None:
+        """Wait until at most `leave` batches are not yet written; raises what the thread raised."""
+        while len(self._waiting) > leave:
+            self._waiting.pop(0).result()
+
+    def stop(self) -> None:
+        """End the thread, after it has written what it was given."""
+        self._pool.shutdown(wait=True)
+
+    def _write(self, number: int, states: torch.Tensor, largest: torch.Tensor, is_copied: Any) -> None:
+        if is_copied is not None:
+            is_copied.synchronize()
+        self._check(number, states, largest)
+        assert self.making.writer is not None
+        self.making.writer.write(number, states.numpy())
+
+    def _check(self, number: int, states: torch.Tensor, largest: torch.Tensor) -> None:
+        is_number = torch.isfinite(largest)
+        limit = LARGEST_FLOAT16 if states.dtype == torch.float16 else float("inf")
+        if bool(is_number.all()) and float(largest.max()) <= limit:
+            return
+        layer = int((~is_number | (largest > limit)).nonzero()[0])
+        bad = (~torch.isfinite(states[layer])).any(dim=1).nonzero()
+        sentence_id, split = self._sentence_of(int(self.making.plan.rows.rows(number)[int(bad[0])]))
+        if not bool(is_number[layer]):
             raise EncoderError(
                 f"States should be finite numbers, but sentence {sentence_id!r} of split {split!r} has NaN or "
-                f"infinity at layer {layer}. Look at this sentence, or compute in float32; nothing was kept."
+                f"infinity at layer {layer}. Look at this sentence, or compute in float32. "
+                f"What was computed before stays for the next call."
             )
-        is_float16 = self.writer.layouts[split].dtype == "float16"
-        if is_float16 and largest.max(initial=0) > LARGEST_FLOAT16:
-            raise EncoderError(
-                f"States stored as float16 should stay within 65504, but sentence {sentence_id!r} of split "
-                f"{split!r} has {largest.max():.0f} at layer {int(largest.argmax())}. "
-                f"Set encoder.store_dtype to float32; nothing was kept."
-            )
+        raise EncoderError(
+            f"States stored as float16 should stay within 65504, but sentence {sentence_id!r} of split "
+            f"{split!r} has {float(largest[layer]):.0f} at layer {layer}. Set encoder.store_dtype to float32."
+        )
+
+    def _sentence_of(self, row: int) -> tuple[str, str]:
+        scan = self.making.scan
+        sentence = int(np.searchsorted(scan.row_offsets, row, side="right")) - 1
+        for split, ids in scan.ids.items():
+            if sentence < len(ids):
+                return ids[sentence], split
+            sentence -= len(ids)
+        raise IndexError(row)
+
+
+def _copy_out(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy in pinned memory that the GPU makes while it computes on."""
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return host.copy_(tensor, non_blocking=True)

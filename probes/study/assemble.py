@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from probes.cache import Cache, library_versions
+from probes.cache import Cache, identity_hash, library_versions
 from probes.config import Run, plain
 from probes.fit.fitted import FittedProbes
 from probes.fit.floor import count_in_train, predict_majority, predict_word_majority
@@ -80,7 +80,9 @@ def assemble(
         package=PACKAGE_VERSION,
         config=plain(run),
         environment=describe_environment(cache),
-        fingerprints=Fingerprints(encoder=identity["weights"], corpus=corpus, cache=cache.folder.name[-16:]),
+        fingerprints=Fingerprints(
+            encoder=identity.get("weights") or identity_hash(identity), corpus=corpus, cache=cache.folder.name[-16:]
+        ),
         layers=cache.layers,
         post_norm_last=cache.manifest.post_norm_last,
         best_layer=best_layer,

@@ -1,13 +1,11 @@
 """One run, from its settings to its files."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from probes.cache import Cache, remove_cache
 from probes.config import CorpusConfig, Run
 from probes.corpus import corpus_hash, read_corpus
-from probes.encoder.extract import extract
-from probes.encoder.frozen import FrozenEncoder
-from probes.encoder.load import load_encoder
 from probes.errors import ResultError
 from probes.fit.fit import fit_probes
 from probes.result import Record, read_record, save_outcomes, write_record
@@ -19,6 +17,9 @@ from probes.study.predict import keep_probes, predictor_of
 from probes.task import build_task, control_task, unit_of
 from probes.types import Corpus
 
+if TYPE_CHECKING:
+    from probes.encoder.frozen import FrozenEncoder
+
 Notify = Callable[[str], None]
 Corpora = dict[str, tuple[Corpus, str]]
 
@@ -28,6 +29,9 @@ def execute(step: Step, corpora: Corpora, *, refresh: bool, notify: Notify) -> C
 
     `corpora` keeps corpora that were read, with their hashes, for the runs to come.
     """
+    from probes.encoder.extract import extract  # here: a cache that was adopted is probed without transformers
+    from probes.encoder.load import load_encoder
+
     clock, run = Clock(), step.run
     unit_of(run.task.name)
     with clock.measure("read"):
@@ -40,7 +44,7 @@ def execute(step: Step, corpora: Corpora, *, refresh: bool, notify: Notify) -> C
             notify(f"{step.run.slug}: is there already ({step.record_path})")
             return open_curve(step, record)
     with clock.measure("encode"):
-        cache = extract(encoder, corpus, unit_of(run.task.name))
+        cache = extract(encoder, corpus, unit_of(run.task.name), notify=notify)
     notify(f"{run.slug}: {cache.manifest.unit} states of {len(cache.layers)} layers in {clock.seconds['encode']:.1f} s")
     fitted = fit_task(cache, corpus, run, clock)
     name, question = step.experiment.name, step.experiment.question
@@ -83,7 +87,7 @@ def _read(config: CorpusConfig, corpora: Corpora) -> tuple[Corpus, str]:
     return corpora[key]
 
 
-def _written(step: Step, encoder: FrozenEncoder, corpus: str) -> Record | None:
+def _written(step: Step, encoder: "FrozenEncoder", corpus: str) -> Record | None:
     """The record of a run that is done: same settings, encoder, corpus, schema and package version."""
     try:
         record = read_record(step.record_path)

@@ -14,8 +14,6 @@ from probes.config import (
     read_experiment,
 )
 from probes.corpus import corpus_hash
-from probes.encoder.extract import extract
-from probes.encoder.load import load_encoder
 from probes.errors import TaskError
 from probes.study.assemble import assemble
 from probes.study.clock import Clock
@@ -43,6 +41,9 @@ def encode(
     are drawn from `seed`. Further settings are those of `EncoderConfig`, such as `word="mean"`. Raises
     ConfigError, CorpusError, EncoderError and CacheError.
     """
+    from probes.encoder.extract import extract  # here: a cache that was adopted is probed without transformers
+    from probes.encoder.load import load_encoder
+
     if isinstance(encoder, str):
         given = {"name": encoder, **settings, **({"twin": {"kind": twin, "seed": seed}} if twin else {})}
         encoder = parse(EncoderConfig, given, where="encode")
@@ -85,7 +86,9 @@ def probe(
     clock = Clock()
     fitted = fit_task(cache, corpus, run, clock)
     record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, clock=clock)
-    return Curve(record, fitted.outcomes, make_predictor(run.encoder, task, fitted.probes))
+    is_adopted = "adopted" in cache.manifest.identity
+    predictor = None if is_adopted else make_predictor(run.encoder, task, fitted.probes)
+    return Curve(record, fitted.outcomes, predictor)
 
 
 def run(

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from probes.cache import caches_folder
-from probes.config import EncoderConfig, Experiment, Run
+from probes.cache import Layout, caches_folder
+from probes.cache.space import estimate_bytes
+from probes.config import Experiment, Run
 from probes.corpus import read_corpus
-from probes.encoder.load import read_encoder_config
 from probes.errors import ConfigError
 from probes.task import unit_of
+from probes.types import Unit
 
 DEFAULT_RESULTS = Path("results")
-BYTES = {"float16": 2, "float32": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +62,28 @@ def take_shard(steps: list[Step], shard: str) -> list[Step]:
 
 
 def estimate_disk(steps: Sequence[Step]) -> DiskNeed:
-    """Bytes of states that the caches of these steps hold, counted from the corpora and the encoders' sizes."""
+    """Bytes that the caches of these steps hold, counted from the corpora and the encoders' sizes."""
     sizes: dict[str, int] = {}
     for step in steps:
         run, unit = step.run, unit_of(step.run.task.name)
         key = f"{run.encoder.model_dump_json()} {run.corpus.model_dump_json()} {unit}"
         if key not in sizes:
-            sizes[key] = _count_rows(run, unit) * _row_bytes(run.encoder, unit)
+            sizes[key] = _cache_bytes(run, unit)
     return DiskNeed(len(sizes), sum(sizes.values()), caches_folder())
 
 
-def _count_rows(run: Run, unit: str) -> int:
-    splits = read_corpus(run.corpus).splits.values()
-    return sum(len(sentence.words) if unit == "word" else 1 for split in splits for sentence in split)
+def _cache_bytes(run: Run, unit: Unit) -> int:
+    from probes.encoder.load import read_encoder_config  # here: curves are read without transformers
 
-
-def _row_bytes(encoder: EncoderConfig, unit: str) -> int:
-    settings = read_encoder_config(encoder)
-    dtype = encoder.store_dtype or ("float16" if unit == "word" else "float32")
-    layers = 1 + settings.num_hidden_layers
-    return layers * settings.hidden_size * BYTES[dtype]
+    settings = read_encoder_config(run.encoder)
+    layers, dim = 1 + settings.num_hidden_layers, settings.hidden_size
+    dtype = run.encoder.store_dtype or ("float16" if unit == "word" else "float32")
+    layouts, num_sentences, id_bytes = {}, 0, 0
+    for split, sentences in read_corpus(run.corpus).splits.items():
+        num_rows = 0
+        for sentence in sentences:
+            num_rows += len(sentence.words) if unit == "word" else 1
+            num_sentences += 1
+            id_bytes += len(sentence.id.encode())
+        layouts[split] = Layout(layers, num_rows, dim, dtype)
+    return estimate_bytes(layouts, num_sentences, id_bytes)

@@ -7,12 +7,11 @@ from typing import Any
 
 from probes.cache import probes_home
 from probes.config import EncoderConfig, Run
-from probes.encoder.load import load_encoder
-from probes.encoder.pool import embed
 from probes.errors import CacheError
 from probes.fit.fitted import FittedProbes, load_probes
 from probes.study.curve import Predictor
 from probes.task import unit_of
+from probes.types import Pair
 
 ENCODER_NAME = "encoder.json"
 
@@ -26,7 +25,10 @@ def make_predictor(encoder: EncoderConfig, task: str, probes: FittedProbes | Pat
     """A function from texts and a layer to labels; encoder and probes are loaded at the first call."""
     loaded: dict[str, Any] = {}
 
-    def predict(texts: Sequence[str | Sequence[str]], layer: int) -> list[Any]:
+    def predict(texts: Sequence[str | Pair | Sequence[str]], layer: int) -> list[Any]:
+        from probes.encoder.load import load_encoder  # here: curves are read and made without transformers
+        from probes.encoder.pool import embed
+
         if not loaded:
             loaded["probes"] = load_probes(probes) if isinstance(probes, Path) else probes
             loaded["encoder"] = load_encoder(encoder)

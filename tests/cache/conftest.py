@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from probes.cache import Cache, CacheWriter, Manifest, SplitSize, identity_hash
-from probes.cache.layout import Layout
+from probes.cache import Batches, Cache, CacheWriter, Layout, Manifest, SplitSize, identity_hash, open_cache
 from probes.cache.manifest import hash_ids
 from probes.types import RowIndex
 
@@ -21,6 +20,16 @@ def known_states(split: str, dtype: str = "float32") -> np.ndarray:
     num_rows = sum(WORDS[split].values())
     numbers = np.arange(len(LAYERS) * num_rows * DIM).reshape(len(LAYERS), num_rows, DIM)
     return (numbers + 1000 * list(WORDS).index(split)).astype(dtype)
+
+
+# Rows 0-4 are those of train, 5 is that of test. The first batch fills rows of both splits, in two ranges of train.
+KNOWN_BATCHES = Batches(np.array([0, 3, 4]), np.array([0, 3, 5, 2]), np.array([2, 2, 1, 1]))
+
+
+def batch_states(batch: int, dtype: str = "float32") -> np.ndarray:
+    """What a batch of the known cache writes."""
+    everything = np.concatenate([known_states(split, dtype) for split in WORDS], axis=1)
+    return everything[:, KNOWN_BATCHES.rows(batch)]
 
 
 def known_index(split: str) -> RowIndex:
@@ -60,10 +69,14 @@ def write_cache(tmp_path: Path) -> Write:
     def write(parent: Path = tmp_path, dtype: str = "float32", **identity: Any) -> Cache:
         identity = {"weights": "w", "plan": "p", "dtype": dtype, **identity}
         layouts = {split: Layout(len(LAYERS), sum(ids.values()), DIM, dtype) for split, ids in WORDS.items()}
-        with CacheWriter(parent / f"toy-{identity_hash(identity)}", layouts) as writer:
-            for split in WORDS:
-                for layer, rows in enumerate(known_states(split)):
-                    writer.write(split, layer, 0, rows)
+        folder = parent / f"toy-{identity_hash(identity)}"
+        if folder.is_dir():
+            return open_cache(folder)
+        writer = CacheWriter(folder, layouts, KNOWN_BATCHES)
+        writer.prepare()
+        with writer:
+            for batch in writer.missing:
+                writer.write(batch, batch_states(batch, dtype))
             return writer.finish(
                 known_manifest(identity, dtype), {split: known_index(split) for split in WORDS}, ["even", "odd"]
             )

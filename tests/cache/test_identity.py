@@ -140,7 +140,7 @@ def test_another_library_version_is_another_cache(
 
 def test_another_schema_is_another_cache(folder_of: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     before = folder_of()
-    monkeypatch.setattr(extract_module, "SCHEMA", 2)
+    monkeypatch.setattr(extract_module, "SCHEMA", 3)
     assert folder_of() != before
 
 

@@ -8,8 +8,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from probes.cache import Cache
-from probes.cache.layout import Layout, ids_path, index_path, states_path, vocabulary_path
+from probes.cache import Cache, CacheWriter, block_batches
+from probes.cache.layout import Layout, batches_path, ids_path, index_path, states_path, vocabulary_path
+from probes.errors import CacheError
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -62,8 +63,19 @@ def test_opening_a_layer_reads_nothing_but_its_bytes(cache: Cache) -> None:
     assert np.array_equal(cache.layer(1, "train"), before)
 
 
+@pytest.mark.parametrize("split", ["batches", "a.index", "../x", "a/b", "", "x y"])
+def test_split_without_a_file_of_its_own_is_refused(split: str, tmp_path: Path) -> None:
+    layouts = {split: Layout(1, 1, 1, "float32")}
+    with pytest.raises(CacheError) as caught:
+        CacheWriter(tmp_path / "x", layouts, block_batches(layouts))
+    assert str(caught.value) == (
+        f"The name of a split should be of letters, digits, - and _, and not 'batches', but is {split!r}. "
+        f"Rename the split."
+    )
+
+
 def test_files_of_a_cache_have_their_names(cache: Cache) -> None:
     paths = [path(cache.folder, split) for split in cache.splits for path in (states_path, index_path, ids_path)]
-    expected = {*paths, vocabulary_path(cache.folder), cache.folder / "manifest.json"}
+    expected = {*paths, vocabulary_path(cache.folder), batches_path(cache.folder), cache.folder / "manifest.json"}
     assert set(cache.folder.iterdir()) == expected
     assert states_path(Path("folder"), "train") == Path("folder/train.safetensors")

@@ -81,7 +81,7 @@ def test_renamed_folder_is_refused(cache: Cache) -> None:
         ("", "Expecting value: line 1 column 1 (char 0)"),
         ('{"schema_number": 1', "Expecting ',' delimiter: line 1 column 20 (char 19)"),
         ("{}", "'seal'"),
-        ('{"seal": "x", "schema_number": 1, "identity": {}}', "its content does not match its seal"),
+        ('{"seal": "x", "schema_number": 2, "identity": {}}', "its content does not match its seal"),
         ("[]", "list indices must be integers or slices, not str"),
         ("3", "'int' object does not support item deletion"),
     ],
@@ -96,11 +96,11 @@ def test_something_else_than_a_manifest_is_refused(content: str, reason: str, ca
 
 def test_another_schema_is_refused_by_number(cache: Cache) -> None:
     path = cache.folder / MANIFEST_NAME
-    path.write_text(path.read_text("utf-8").replace('"schema_number": 1', '"schema_number": 2'), "utf-8")
+    path.write_text(path.read_text("utf-8").replace('"schema_number": 2', '"schema_number": 3'), "utf-8")
     with pytest.raises(CacheError) as caught:
         open_cache(cache.folder)
     assert str(caught.value) == (
-        f"{path} should have schema 1, but has schema 2: another version of probes wrote it. "
+        f"{path} should have schema 2, but has schema 3: another version of probes wrote it. "
         f"Use that version, or remove the folder and encode again."
     )
 

@@ -138,6 +138,5 @@ def test_changed_ids_are_refused(cache: Cache) -> None:
     with pytest.raises(CacheError) as caught:
         cache.index("train")
     assert str(caught.value) == (
-        f"{path} should hold the ids that the states were written for, but was changed. "
-        f"Remove the folder and encode again."
+        f"{path} should be as it was written, but was changed. Remove the folder and encode again."
     )

@@ -157,7 +157,7 @@ def test_malformed_yaml_names_its_line(write, text, message):
             "one: grid: unknown key 'encoder.wrd'. Known keys are 'encoder.word', 'encoder.lost_words', "
             "'encoder.store_dtype', 'encoder.twin', 'encoder.device', 'encoder.revision', 'encoder.load_dtype', "
             "'encoder.num_layers', 'encoder.compute_dtype', 'encoder.attention', 'encoder.batch_pieces', "
-            "'encoder.length', 'encoder.max_pieces', 'encoder.name', 'encoder.sentence'. Rename it.",
+            "'encoder.compile', 'encoder.length', 'encoder.max_pieces', 'encoder.name', 'encoder.sentence'. Rename it.",
         ),
         (
             SMALL + "  encoder: some-bert\ngrid: {encoder.word: [first]}\n",

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from probes.encoder.frozen import FrozenEncoder
-from probes.encoder.pool import embed, mean_by_row, pool_rows
+from probes.encoder.pool import embed, pool_rows
 from probes.errors import CorpusError, EncoderError
 from probes.types import Corpus, Sentence
 from tests.reference.states import SlowReader
@@ -18,29 +18,34 @@ SENTENCES = [("the", "dogs", "sees", "x12"), ("a", "cat"), ("don't", "often", "r
 CORPUS = Corpus("few", {"test": [Sentence(str(number), words) for number, words in enumerate(SENTENCES)]})
 
 
-def test_mean_by_row_of_known_numbers() -> None:
-    pieces = torch.tensor([[[1.0, 10.0], [3.0, 20.0], [5.0, 0.0]], [[0.0, 0.0], [2.0, 2.0], [7.0, -7.0]]])
-    means = mean_by_row(pieces, torch.tensor([0, 0, 1]))
-    assert means.tolist() == [[[2.0, 15.0], [5.0, 0.0]], [[1.0, 1.0], [7.0, -7.0]]]
+STATES = torch.arange(24.0).reshape(2, 3, 4)
 
 
-def test_picked_pieces_are_rows_in_order() -> None:
-    states = [torch.arange(24.0).reshape(2, 3, 4) + 100 * layer for layer in range(2)]
-    sentence, position = torch.tensor([1, 0]), torch.tensor([2, 0])
-    rows = pool_rows(states, sentence, position, torch.tensor([0, 1]), "first")
-    assert rows.tolist() == [[[20, 21, 22, 23], [0, 1, 2, 3]], [[120, 121, 122, 123], [100, 101, 102, 103]]]
+def rows(*spans: tuple[int, int, int]) -> list[list[float]]:
+    """The rows made from pieces `first` to `last` of texts: (text, first, last)."""
+    return pool_rows(STATES, *torch.tensor(spans, dtype=torch.int64).reshape(-1, 3).T).tolist()
 
 
-@pytest.mark.parametrize("how", ["first", "mean"])
-def test_no_pieces_are_no_rows(how: str) -> None:
-    none = torch.zeros(0, dtype=torch.int64)
-    assert pool_rows([torch.ones(2, 3, 4)] * 5, none, none, none, how).shape == (5, 0, 4)
+def test_single_pieces_are_rows_in_order() -> None:
+    assert rows((1, 2, 2), (0, 0, 0)) == [[20, 21, 22, 23], [0, 1, 2, 3]]
 
 
-def test_rows_are_float32_whatever_the_states(toy: FrozenEncoder) -> None:
-    one = torch.tensor([0])
-    rows = pool_rows([torch.ones(1, 2, 3, dtype=torch.bfloat16)], one, one, one, "mean")
-    assert rows.dtype == torch.float32
+def test_several_pieces_are_their_mean() -> None:
+    assert rows((1, 0, 2), (0, 1, 1), (0, 1, 2)) == [[16, 17, 18, 19], [4, 5, 6, 7], [6, 7, 8, 9]]
+
+
+def test_same_piece_may_make_several_rows() -> None:
+    assert rows((0, 0, 1), (0, 1, 2), (0, 0, 1)) == [[2, 3, 4, 5], [6, 7, 8, 9], [2, 3, 4, 5]]
+
+
+def test_no_rows_are_no_rows() -> None:
+    assert rows() == []
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_rows_are_float32_whatever_the_states(last: int) -> None:
+    made = pool_rows(torch.ones(1, 2, 3, dtype=torch.bfloat16), *torch.tensor([[0], [0], [last]]))
+    assert made.dtype == torch.float32
 
 
 @pytest.mark.parametrize("how", ["first", "last", "mean"])

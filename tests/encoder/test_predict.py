@@ -27,7 +27,7 @@ def poison(encoder: FrozenEncoder, word: str, value: float) -> FrozenEncoder:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("unit", ["word", "sentence"])
-def test_state_that_is_no_number_is_named_and_nothing_is_kept(
+def test_state_that_is_no_number_is_named_and_leaves_no_cache(
     value: float, unit: str, load: Load, tmp_path: Path
 ) -> None:
     encoder = poison(load(sentence="mean"), "q", value)
@@ -35,9 +35,9 @@ def test_state_that_is_no_number_is_named_and_nothing_is_kept(
         extract(encoder, CORPUS, unit, folder=tmp_path)
     assert str(caught.value) == (
         "States should be finite numbers, but sentence 'odd' of split 'test' has NaN or infinity at layer 0. "
-        "Look at this sentence, or compute in float32; nothing was kept."
+        "Look at this sentence, or compute in float32. What was computed before stays for the next call."
     )
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("*/manifest.json")) == []
 
 
 def test_first_layer_that_is_no_number_is_named(load: Load, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_first_layer_that_is_no_number_is_named(load: Load, tmp_path: Path) -> N
     corpus = Corpus("bad", {"train": TRAIN[:1], "test": TRAIN[1:]})  # "b" alone has six pieces
     with pytest.raises(EncoderError, match=r"sentence 'b' of split 'test' has NaN or infinity at layer 9\."):
         extract(encoder, corpus, "word", folder=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("*/manifest.json")) == []
 
 
 def scale_embeddings(encoder: FrozenEncoder, largest: float) -> float:
@@ -61,16 +61,16 @@ def scale_embeddings(encoder: FrozenEncoder, largest: float) -> float:
     return float(encoder([("a", "q", "dog")]).hidden_states[0].max())
 
 
-def test_number_beyond_float16_is_named_and_nothing_is_kept(load: Load, tmp_path: Path) -> None:
+def test_number_beyond_float16_is_named_and_leaves_no_cache(load: Load, tmp_path: Path) -> None:
     encoder = load()
     assert scale_embeddings(encoder, 65536.0) == 65536.0
     with pytest.raises(EncoderError) as caught:
         extract(encoder, CORPUS, "word", folder=tmp_path)
     assert str(caught.value) == (
-        "States stored as float16 should stay within 65504, but sentence 'b' of split 'train' has 65536 at layer 0. "
-        "Set encoder.store_dtype to float32; nothing was kept."
+        "States stored as float16 should stay within 65504, but sentence 'a' of split 'train' has 65536 at layer 0. "
+        "Set encoder.store_dtype to float32."
     )
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("*/manifest.json")) == []
 
 
 def test_largest_float16_and_larger_float32_are_kept(load: Load, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from probes.cache import caches_folder
+from probes.cache import list_caches
+from probes.encoder import extract as extract_module
 from probes.encoder.frozen import FrozenEncoder
 from probes.errors import EncoderError, FitError
 from probes.result import write_record
@@ -29,7 +30,8 @@ def test_failure_in_any_part_leaves_no_record(study, place, monkeypatch, part):
     def fail(*arguments, **settings):
         raise FitError(f"{part} failed")
 
-    monkeypatch.setattr(execute_module, part, fail)
+    home = extract_module if part == "extract" else execute_module
+    monkeypatch.setattr(home, part, fail)
     with pytest.raises(FitError, match=f"{part} failed"):
         run(LAYER_POS, overrides=(*study.overrides, "encoder.twin=null"), results=place / "results")
     left = [path for path in (place / "results").rglob("*") if path.is_file()]
@@ -53,7 +55,7 @@ def test_run_that_failed_can_be_done_again(study, place, monkeypatch):
     assert curve.record.scores == study.curves["pretrained"].record.scores
 
 
-def test_failure_in_the_middle_of_encoding_leaves_no_cache(study, place, monkeypatch):
+def test_failure_in_the_middle_of_encoding_leaves_no_cache_and_loses_no_batch(study, place, monkeypatch):
     forward, calls = FrozenEncoder.forward, []
 
     def fail_late(self, batch):
@@ -67,7 +69,11 @@ def test_failure_in_the_middle_of_encoding_leaves_no_cache(study, place, monkeyp
     with pytest.raises(EncoderError, match="the encoder failed"):
         run(LAYER_POS, overrides=overrides, results=place / "results")
     assert len(calls) == 5
-    assert list(caches_folder().iterdir()) == []
+    assert list_caches() == []
+    monkeypatch.setattr(FrozenEncoder, "forward", forward)
+    told = []
+    run(LAYER_POS, overrides=overrides, results=place / "again", notify=told.append)
+    assert [message for message in told if "2 of " in message and message.endswith(" batches are there already")]
     assert not (place / "results").exists()
 
 
@@ -89,4 +95,4 @@ def test_runs_before_a_failure_are_kept(study, place, monkeypatch):
     assert kept.name == study.runs[0].name
     assert published[0].record.run_id.startswith(kept.stem[-6:])
     assert len(published) == 1, "what was done is shown though a later run failed"
-    assert len(list(caches_folder().iterdir())) == 2, "states that were computed whole are used again"
+    assert len(list_caches()) == 2, "states that were computed whole are used again"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from probes import cli
 from probes.cache import list_caches
+from probes.cli import command
 from probes.config import Run, describe
-from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus, write_treebank
+from tests.toy import CHECKOUT, call_probes
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
 PROBES = Path(sys.executable).parent / "probes"
@@ -41,9 +41,11 @@ def fails(capsys, *arguments: str | Path) -> tuple[int, str]:
         (("report",), ["--results"]),
         (("compare",), ["--results", "EXPERIMENT:NAME"]),
         (("settings",), ["--schema"]),
-        (("cache",), ["ls", "rm"]),
+        (("cache",), ["ls", "verify", "rm", "export"]),
         (("cache", "ls"), ["sizes"]),
-        (("cache", "rm"), ["probes cache ls"]),
+        (("cache", "rm"), ["probes cache ls", "--unused", "--days"]),
+        (("cache", "verify"), ["probes cache ls"]),
+        (("cache", "export"), ["--to", "--form"]),
     ],
 )
 def test_help_names_commands_and_options(command, named, capsys):
@@ -54,7 +56,7 @@ def test_help_names_commands_and_options(command, named, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("run",), ("run", "a.yaml", "--nope"), ("nope",), ("compare", "one"), ("cache", "rm")]
+    "arguments", [("run",), ("run", "a.yaml", "--nope"), ("nope",), ("compare", "one"), ("cache", "export")]
 )
 def test_wrong_usage_exits_with_2_and_no_traceback(arguments, capsys):
     assert call_probes(*arguments) == 2
@@ -158,33 +160,6 @@ def test_schema_is_the_file_beside_the_experiments(capsys):
     assert capsys.readouterr().out == (LAYER_POS.parent / "experiment.schema.json").read_text("utf-8")
 
 
-def test_caches_are_listed_and_removed_by_name(toy_bert, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("PROBES_HOME", str(tmp_path / "home"))
-    treebank = write_treebank(make_tiny_corpus(), tmp_path / "tiny")
-    overrides = (f"encoder.name={toy_bert}", f"corpus.path={treebank}", "encoder.twin=null", *SHORT_FIT)
-    call_probes("encode", LAYER_POS, *(part for one in overrides for part in ("--set", one)))
-    (folder,) = list_caches()
-    capsys.readouterr()
-    assert call_probes("cache", "ls") == 0
-    line, place = capsys.readouterr().out.splitlines()
-    assert line.split()[1:] == ["MB", "270", "words", "13", "layers", "tiny", folder.name]
-    assert place == f"in {folder.parent}"
-    manifest = folder / "manifest.json"
-    manifest.write_text(manifest.read_text("utf-8").replace("tiny", "tinz"), "utf-8")
-    assert call_probes("cache", "ls") == 0
-    assert capsys.readouterr().out.startswith(f"  damaged    {folder.name}: {manifest} should be as it was written")
-    assert call_probes("cache", "rm", folder.name) == 0
-    assert list_caches() == []
-
-
-def test_cache_that_is_not_there_is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("PROBES_HOME", str(tmp_path))
-    assert fails(capsys, "cache", "rm", "x") == (
-        2,
-        "There is no cache 'x'; the caches are: none. See them with: probes cache ls",
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -247,5 +222,5 @@ def test_interrupt_exits_with_130_and_no_traceback(settings, monkeypatch, capsys
         raise KeyboardInterrupt
 
     monkeypatch.setattr("probes.study.plan.plan", interrupt)
-    assert call_probes("run", LAYER_POS, *settings) == cli.INTERRUPTED == 130
+    assert call_probes("run", LAYER_POS, *settings) == command.INTERRUPTED == 130
     assert "Traceback" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The command line: `probes run | encode | report | compare | cache`."""
+"""`probes run | encode | report | compare | settings`, and how a command ends."""
 
 import json
 import os
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probes.errors import CacheError, ConfigError, ProbesError, list_names
+from probes.cli.cache import cache_app
+from probes.errors import ConfigError, ProbesError
 
 if TYPE_CHECKING:
     from probes.result import Record
@@ -33,7 +34,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cache_app = typer.Typer(help="The caches of hidden states on this machine.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
 
 
@@ -131,7 +131,8 @@ def encode_command(
 
     for run in read_experiment(file, settings).expand():
         cache = extract(load_encoder(run.encoder), read_corpus(run.corpus), unit_of(run.task.name))
-        print(f"{cache.folder}  {len(cache.layers)} layers  {cache.num_bytes / 1e9:.2f} GB")
+        if os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0":  # one of many processes speaks
+            print(f"{cache.folder}  {len(cache.layers)} layers  {cache.num_bytes / 1e9:.2f} GB")
 
 
 @app.command("report")
@@ -182,38 +183,6 @@ def settings_command(
     for key, text, default in describe(Run):
         given = "needed" if default is ... else f"default: {json.dumps(default)}"
         print(f"{key}  ({given})\n    {' '.join(text.split())}")
-
-
-@cache_app.command("ls")
-def cache_ls() -> None:
-    """List the caches with their sizes."""
-    from probes.cache import caches_folder, list_caches, open_cache
-
-    for folder in list_caches():
-        try:
-            cache = open_cache(folder)
-            rows = sum(size.rows for size in cache.manifest.splits.values())
-            what = f"{rows:>9} {cache.manifest.unit}s  {len(cache.layers):>2} layers  {cache.manifest.corpus}"
-            print(f"{cache.num_bytes / 1e6:>9.1f} MB  {what}  {folder.name}")
-        except CacheError as error:
-            print(f"  damaged    {folder.name}: {error}")
-    print(f"in {caches_folder()}")
-
-
-@cache_app.command("rm")
-def cache_rm(
-    names: Annotated[list[str], typer.Argument(help="Names as `probes cache ls` shows them.", show_default=False)],
-) -> None:
-    """Remove caches by name."""
-    from probes.cache import caches_folder, list_caches, remove_cache
-
-    known = [folder.name for folder in list_caches()]
-    for name in names:
-        if name not in known:
-            raise ConfigError(
-                f"There is no cache {name!r}; the caches are: {list_names(name, known)}. See them with: probes cache ls"
-            )
-        remove_cache(caches_folder() / name)
 
 
 def main() -> None:

@@ -1,0 +1,72 @@
+"""One maker a cache: whoever else asks for it waits, and a maker that died holds nothing."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from probes.cache.home import lock_path, working_folder
+from probes.errors import CacheError
+
+OWNER_NAME = "owner.json"
+
+
+def lock_cache(folder: Path, notify: Callable[[str], None]) -> FileLock:
+    """The lock on making the cache at `folder`, held until it is released or this process ends.
+
+    The operating system frees it when its holder dies, however it dies. `notify` is told once if another process
+    holds it. Raises CacheError where nothing can be written.
+    """
+    path = lock_path(folder)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            notify(f"{folder.name} is being made by {_owner(folder)}; waiting until it is done")
+            lock.acquire()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return lock
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process is making the cache at `folder`."""
+    lock = FileLock(lock_path(folder))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False  # nobody can hold a lock where no lock can be
+    lock.release()
+    return False
+
+
+def sign(folder: Path) -> None:
+    """Leave word of who makes the cache at `folder`, for those who wait."""
+    owner = {"process": os.getpid(), "host": socket.gethostname()}
+    try:
+        (working_folder(folder) / OWNER_NAME).write_text(json.dumps(owner), "utf-8")
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def cannot_write(folder: Path, error: OSError) -> CacheError:
+    """The message for a place where no cache can be made."""
+    return CacheError(
+        f"A cache was to be written in {folder.parent}, but: {error.strerror}. "
+        f"Free space there, or set PROBES_HOME to a folder that can be written."
+    )
+
+
+def _owner(folder: Path) -> str:
+    try:
+        owner = json.loads((working_folder(folder) / OWNER_NAME).read_text("utf-8"))
+        return f"process {owner['process']} on {owner['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

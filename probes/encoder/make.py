@@ -1,0 +1,133 @@
+"""A cache in the making: what one process prepares, what every process computes, and what one process finishes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from probes.cache import CacheWriter, Layout, Manifest, SplitSize, lock_cache
+from probes.cache.home import working_folder
+from probes.cache.lock import sign
+from probes.cache.manifest import hash_ids
+from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.plan import Plan, place_rows, plan_batches
+from probes.encoder.scan import Scan, read_scan, scan_corpus
+from probes.encoder.text import Texts
+from probes.types import Corpus, Unit
+
+
+@dataclass
+class Making:
+    """The steps from a corpus to its cache at `place`.
+
+    One process prepares and finishes; it holds the cache's lock in between. Each of one or several processes joins,
+    and then computes every batch of its own.
+    """
+
+    encoder: FrozenEncoder
+    corpus: Corpus
+    unit: Unit
+    texts: Texts
+    identity: dict[str, Any]
+    place: Path
+    notify: Callable[[str], None]
+    mine: list[int] = field(default_factory=list, init=False)
+    """Batches that this process computes."""
+    scan: Scan = field(init=False)
+    plan: Plan = field(init=False)
+    writer: CacheWriter | None = field(default=None, init=False)
+    _lock: Any = field(default=None, init=False)
+
+    @property
+    def scratch(self) -> Path:
+        return working_folder(self.place) / "scratch"
+
+    def prepare(self) -> None:
+        """Wait for the lock; then, unless another process has made the cache, tokenise and reserve the files."""
+        self._lock = lock_cache(self.place, self.notify)
+        if self.place.is_dir():
+            return
+        scan = read_scan(self.scratch, self.unit)
+        if scan is None:
+            scan = scan_corpus(self.encoder, self.corpus, self.unit, self.texts, self.scratch)
+        writer = self._read(scan)
+        writer.prepare()
+        sign(self.place)
+        with writer:
+            done = len(writer.batches) - len(writer.missing)
+        if done:
+            self.notify(f"{self.place.name}: {done} of {len(writer.batches)} batches are there already")
+
+    def join(self, rank: int, num_processes: int) -> None:
+        """Open what was prepared; this process takes every n-th of the batches that are missing."""
+        if self.place.is_dir():
+            return
+        scan = read_scan(self.scratch, self.unit)
+        assert scan is not None
+        self.writer = self._read(scan, rank)
+        self.writer.__enter__()
+        self.mine = self.writer.missing[rank::num_processes]
+
+    def finish(self) -> None:
+        """Give the cache its name, once all processes have written their batches; nothing if it was there already."""
+        if self.writer is None:
+            return
+        indexes = {split: self.scan.index(split) for split in self.scan.ids}
+        self.writer.finish(self._describe(), indexes, self.scan.vocabulary)
+
+    def close(self) -> None:
+        """Let go of files and lock, whatever happened."""
+        if self.writer is not None:
+            self.writer.__exit__(None, None, None)
+        if self._lock is not None:
+            self._lock.release()
+
+    def _read(self, scan: Scan, rank: int = 0) -> CacheWriter:
+        columns, budget = scan.columns, self.encoder.config.batch_pieces
+        self.scan = scan
+        self.plan = place_rows(
+            plan_batches(columns["window_pieces"], budget),
+            window_sentence=columns["window_sentence"],
+            window_rows=columns["window_rows"],
+            row_offsets=scan.row_offsets,
+            first_of=self.texts.first_of,
+        )
+        dtype = store_dtype(self.encoder, self.unit)
+        layouts = {
+            split: Layout(len(self.encoder.layers), size.rows, self.encoder.dim, dtype)
+            for split, size in self._sizes().items()
+        }
+        return CacheWriter(self.place, layouts, self.plan.rows, rank=rank)
+
+    def _sizes(self) -> dict[str, SplitSize]:
+        indexes = {split: self.scan.index(split) for split in self.scan.ids}
+        return {
+            split: SplitSize(sentences=len(index.ids), rows=int(index.offsets[-1]), ids=hash_ids(index.ids))
+            for split, index in indexes.items()
+        }
+
+    def _describe(self) -> Manifest:
+        encoder, scan = self.encoder, self.scan
+        commit = getattr(encoder.model.config, "_commit_hash", None)
+        return Manifest(
+            identity=self.identity,
+            encoder=encoder.config.model_dump(mode="json", exclude={"device"}),
+            commit=commit,
+            corpus=self.corpus.name,
+            unit=self.unit,
+            layers=encoder.layers,
+            post_norm_last=encoder.is_post_norm,
+            dim=encoder.dim,
+            dtype=store_dtype(encoder, self.unit),
+            splits=self._sizes(),
+            cut=scan.cut,
+            lost=scan.lost,
+            environment={"device": str(encoder.device), "threads": torch.get_num_threads()},
+        )
+
+
+def store_dtype(encoder: FrozenEncoder, unit: Unit) -> str:
+    """Precision on disk: float16 for words, float32 for sentence vectors unless the config says otherwise."""
+    return encoder.config.store_dtype or ("float16" if unit == "word" else "float32")

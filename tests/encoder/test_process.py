@@ -1,0 +1,132 @@
+"""Extraction as commands: killed for real, asked for twice at once, and shared by several processes."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from probes.cache import verify_cache
+from tests.toy import CHECKOUT, make_corpus, write_treebank
+
+ENCODE = [
+    "probes",
+    "encode",
+    "experiments/layer_pos.yaml",
+    "--set",
+    "encoder.twin=null",
+    "--set",
+    "encoder.batch_pieces=32",
+]
+
+
+@pytest.fixture
+def command(toy_bert: Path, tmp_path: Path) -> list[str]:
+    """The command that encodes a treebank of 3 x 103 sentences."""
+    folder = write_treebank(make_corpus(size=103), tmp_path / "treebank")
+    return [
+        str(PROGRAMS / "probes"),
+        "encode",
+        *ENCODE,
+        "--set",
+        f"encoder.name={toy_bert}",
+        "--set",
+        f"corpus.path={folder}/*.conllu",
+    ]
+
+
+def start(command: list[str], home: Path) -> "subprocess.Popen[str]":
+    """One process with one thread, as torchrun gives each of several."""
+    environment = os.environ | {"PROBES_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=CHECKOUT, env=environment, text=True, **pipes)
+
+
+def cache_in(home: Path) -> dict[str, bytes]:
+    (manifest,) = home.glob("caches/*/manifest.json")
+    assert verify_cache(manifest.parent) == []
+    return {path.name: path.read_bytes() for path in manifest.parent.iterdir()}
+
+
+@pytest.mark.slow
+def test_command_killed_twice_ends_with_the_same_bytes(command: list[str], tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert start(command, whole).communicate()[1] == ""
+    record = 8 * (1 + 3 * 13)
+    for wanted in (3, 12):
+        process = start(command, cut)
+        journal = None
+        while journal is None or journal.stat().st_size < wanted * record:
+            journal = next(cut.glob("caches/.working-*/journal-0.bin"), None)
+            assert process.poll() is None
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    out, err = start(command, cut).communicate()
+    assert " batches are there already" in err
+    assert "13 layers" in out
+    assert cache_in(cut) == cache_in(whole)
+
+
+@pytest.mark.slow
+def test_two_processes_that_ask_for_one_cache_make_it_once(command: list[str], tmp_path: Path) -> None:
+    processes = [start(command, tmp_path / "home") for _ in range(2)]
+    ended = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], ended
+    assert ended[0][0] == ended[1][0]
+    waited = [err for _, err in ended if err]
+    assert len(waited) == 1
+    assert " is being made by process " in waited[0]
+    assert " batches are there already" not in waited[0]
+    assert len(list((tmp_path / "home" / "caches").glob("*/manifest.json"))) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_processes", [2, 3])
+def test_several_processes_write_the_bytes_of_one(num_processes: int, command: list[str], tmp_path: Path) -> None:
+    start(command, tmp_path / "one").communicate()
+    torchrun = [str(PROGRAMS / "torchrun"), "--nproc-per-node", str(num_processes), "--no-python"]
+    process = start([*torchrun, *command], tmp_path / "several")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert len(out.splitlines()) == 1
+    assert cache_in(tmp_path / "several") == cache_in(tmp_path / "one")
+
+
+SHARES = """
+import sys
+from pathlib import Path
+from probes.encoder import make
+from probes.encoder.extract import extract
+from probes.encoder.load import load_encoder
+from probes.config import EncoderConfig
+sys.path.insert(0, sys.argv[1])
+from tests.toy import make_corpus
+join = make.Making.join
+def note(self, rank, num_processes):
+    join(self, rank, num_processes)
+    print("share", rank, num_processes, len(self.mine), len(self.plan.windows), flush=True)
+make.Making.join = note
+encoder = load_encoder(EncoderConfig(name=sys.argv[2], batch_pieces=64))
+cache = extract(encoder, make_corpus(size=103), "word", folder=Path(sys.argv[3]))
+index = cache.index("train")
+print("ids", len(index.ids), len(set(index.ids)), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_each_process_computes_its_share_and_each_id_is_there_once(toy_bert: Path, tmp_path: Path) -> None:
+    script = tmp_path / "shares.py"
+    script.write_text(SHARES)
+    command = [str(PROGRAMS / "torchrun"), "--nproc-per-node", "2"]
+    out, err = start([*command, str(script), str(CHECKOUT), str(toy_bert), str(tmp_path / "x")], tmp_path).communicate()
+    shares = {int(line.split()[1]): line.split()[2:] for line in out.splitlines() if line.startswith("share")}
+    assert sorted(shares) == [0, 1], err
+    (world, first, total), (_, second, _) = shares[0], shares[1]
+    assert world == "2"
+    assert int(first) + int(second) == int(total)
+    assert abs(int(first) - int(second)) <= 1
+    assert out.count("ids 103 103") == 2
