@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import probes
-from probes.errors import ConfigError, TaskError
+from probes.errors import ConfigError, ResultError, TaskError
 from tests.toy import make_corpus, make_tiny_corpus, write_treebank
 
 SHORT = {"epochs": 1, "min_steps": 4}
@@ -149,6 +149,69 @@ def test_sentence_task_predicts_a_label_for_each_text(sentence_curve, sentences)
     for layer in (0, 12):
         kept = [labels[code] for code in sentence_curve.outcomes.predicted["task"][layer]]
         assert sentence_curve.predict(texts, layer=layer) == kept
+
+
+def adopt(corpus, *, knows_labels):
+    """Random vectors of three layers; the last one knows the label of its word, or nothing."""
+    stream = np.random.default_rng(0)
+    states = {}
+    for split, rows in corpus.splits.items():
+        labels = [tag for sentence in rows for tag in sentence.columns["upos"]]
+        states[split] = stream.normal(size=(3, len(labels), 8)).astype(np.float32)
+        if knows_labels:
+            states[split][2, :, 0] += [5.0 * (tag == "NOUN") for tag in labels]
+            states[split][2, :, 1] += [5.0 * (tag == "DET") for tag in labels]
+    return probes.adopt(states, corpus, name="vectors")
+
+
+@pytest.mark.parametrize("knows_labels", [True, False])
+def test_adopted_vectors_are_probed_like_any_other(data, knows_labels):
+    curve = probes.probe(adopt(data, knows_labels=knows_labels), "pos", controls=["word_type"], draws=1, epochs=3)
+    assert curve.layers == ("emb", "1", "2")
+    floor = curve.record.select(variant="majority")[0].value
+    assert (curve.accuracy[2] > floor + 0.2) == knows_labels
+    assert curve.accuracy[0] < floor + 0.2
+    assert len(curve.record.select(variant="word_type")) == 3
+
+
+def test_other_vectors_of_one_name_are_another_run(data):
+    curves = [probes.probe(adopt(data, knows_labels=knows), "pos", **SHORT) for knows in (True, False, True)]
+    assert curves[0].record.run_id == curves[2].record.run_id != curves[1].record.run_id
+    assert curves[0].record.fingerprints.encoder != curves[1].record.fingerprints.encoder
+
+
+def test_adopted_vectors_cannot_be_made_of_new_text(data):
+    curve = probes.probe(adopt(data, knows_labels=True), "pos", **SHORT)
+    with pytest.raises(ResultError, match=r"^Prediction needs the fitted probes"):
+        curve.predict(["the dog"], layer=1)
+
+
+WITHOUT_TRANSFORMERS = """
+import importlib.metadata, sys
+real = importlib.metadata.distribution
+def hidden(name):
+    if name in ("transformers", "tokenizers"):
+        raise importlib.metadata.PackageNotFoundError(name)
+    return real(name)
+importlib.metadata.distribution = hidden
+importlib.metadata.version = lambda name: hidden(name).version
+sys.modules["transformers"] = sys.modules["tokenizers"] = None
+import numpy as np
+import probes
+words = [["the", "dog", "runs"], ["a", "cat"]] * 30
+labels = [["D", "N", "V"], ["D", "N"]] * 30
+data = probes.from_lists(words, labels, ["train"] * 40 + ["dev"] * 10 + ["test"] * 10)
+rows = {split: sum(len(sentence.words) for sentence in part) for split, part in data.splits.items()}
+states = {split: np.random.default_rng(0).normal(size=(2, number, 4)) for split, number in rows.items()}
+print(probes.probe(probes.adopt(states, data, name="mine"), "word_label", epochs=1, min_steps=4))
+"""
+
+
+@pytest.mark.slow
+def test_adopted_vectors_are_probed_without_transformers(tmp_path):
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_TRANSFORMERS], capture_output=True, text=True, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "majority" in ran.stdout
 
 
 @pytest.mark.parametrize(

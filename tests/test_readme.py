@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from probes.corpus.read import read_corpus
+from tests.toy import call_probes
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -59,7 +60,7 @@ def commands() -> list[str]:
 
 
 def test_readme_has_commands_of_both_kinds() -> None:
-    assert {shlex.split(line)[0] for line in commands()} == {"make", "probes"}
+    assert {shlex.split(line)[0] for line in commands()} == {"make", "probes", "torchrun", "srun"}
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("make")])
@@ -68,7 +69,27 @@ def test_make_target_of_the_readme_exists(line: str) -> None:
     assert re.search(rf"^{target}:", (CHECKOUT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("line", [line for line in commands() if line.startswith("probes run")])
+@pytest.mark.parametrize("line", [line for line in commands() if line.startswith("probes cache")])
+def test_cache_command_of_the_readme_has_its_options(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = shlex.split(line)
+    assert call_probes(*words[1:3], "--help") == 0
+    text = capsys.readouterr().out
+    assert [word for word in words if word.startswith("--") and word not in text] == []
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if line.startswith("torchrun")])
+def test_torchrun_of_the_readme_starts_an_experiment_on_several_processes(line: str) -> None:
+    from torch.distributed.run import get_args_parser
+
+    words = shlex.split(line)
+    given = get_args_parser().parse_args(words[1:])
+    assert given.no_python
+    assert int(given.nproc_per_node) > 1
+    assert [given.training_script, *given.training_script_args][:2] == ["probes", "encode"]
+    assert (CHECKOUT / given.training_script_args[-1]).is_file()
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if line.startswith(("probes run", "probes encode"))])
 def test_run_command_of_the_readme_names_files_and_keys_that_exist(line: str) -> None:
     from probes.config import read_experiment
 

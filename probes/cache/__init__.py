@@ -1,4 +1,15 @@
-"""Hidden states on disk: what identifies them, how they are written, how they are read."""
+"""Hidden states on disk: what identifies them, how they are written, how they are read.
+
+A cache is a folder `<encoder>-<hash of its identity>`:
+
+- `manifest.json`: identity, encoder, layers, splits, what was cut or lost by id, hashes of the files; sealed.
+- `<split>.safetensors`: one array [row, dim] a layer, `layer_0` the output of the embeddings, rows in corpus order.
+- `<split>.index.safetensors`, `<split>.ids.json`, `vocabulary.json`: whose the rows are.
+- `batches.safetensors`: the rows that each batch filled, and the checksums of what it wrote.
+
+While it is made, it is `.working-<name>/cache`, beside the tokenised corpus (`scratch`), one journal a process, and
+`owner.json`; the lock is `.locks/<name>.lock`. Only a whole cache has its name.
+"""
 
 from probes.cache.adopt import adopt
 from probes.cache.batch import Batches, block_batches

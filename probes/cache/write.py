@@ -156,14 +156,14 @@ class CacheWriter:
     def _put(self, split: str, layer: int, ranges: Sequence[tuple[int, int]], rows: np.ndarray) -> None:
         """Write consecutive rows of one layer at their ranges."""
         layout, file = self.layouts[split], self._files[split]
-        data, taken = rows.reshape(-1).view(np.uint8).data, 0
+        data, base, row_bytes = rows.reshape(-1).view(np.uint8).data, layout.offset(layer, 0), layout.row_bytes
+        taken = 0
         for start, size in ranges:
-            left = data[taken : taken + size * layout.row_bytes]
-            taken += len(left)
-            place = layout.offset(layer, start)
-            while left:  # a write may be cut short, by a signal or just before the disk is full
-                written = os.pwrite(file, left, place)
-                left, place = left[written:], place + written
+            part, place = data[taken : taken + size * row_bytes], base + start * row_bytes
+            taken += len(part)
+            written = os.pwrite(file, part, place)
+            while written < len(part):  # cut short, by a signal or just before the disk is full
+                written += os.pwrite(file, part[written:], place + written)
 
     def _reserve(self, split: str, layout: Layout) -> None:
         path = states_path(self.target, split)

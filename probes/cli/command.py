@@ -51,6 +51,7 @@ def run_command(
     from probes.config import read_experiment
     from probes.study.plan import plan, take_shard
 
+    _refuse_several_processes()
     experiments = [read_experiment(file, settings) for file in files]
     for experiment in experiments:
         steps = take_shard(plan(experiment, results), shard)
@@ -60,6 +61,16 @@ def run_command(
             print(f"{experiment.name}: no run falls to shard {shard}", file=sys.stderr)
         else:
             _run(steps, results, refresh=refresh, as_json=as_json)
+
+
+def _refuse_several_processes() -> None:
+    names = ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+    number = next((int(os.environ[name]) for name in names if name in os.environ), 1)
+    if number > 1:
+        raise ConfigError(
+            f"`probes run` fits and writes results in one process, but was started as {number}. Share the encoding "
+            f"with: torchrun --no-python probes encode FILE, then run this once; or share the runs with --shard."
+        )
 
 
 def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) -> None:

@@ -13,7 +13,8 @@ from probes.cache.lock import sign
 from probes.cache.manifest import hash_ids
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.plan import Plan, place_rows, plan_batches
-from probes.encoder.scan import Scan, read_scan, scan_corpus
+from probes.encoder.scan import Scan, read_scan
+from probes.encoder.scanner import scan_corpus
 from probes.encoder.text import Texts
 from probes.types import Corpus, Unit
 

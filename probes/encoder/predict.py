@@ -51,7 +51,7 @@ def fill(making: Making) -> None:
                 callbacks=[writer],
                 inference_mode=True,
                 use_distributed_sampler=False,
-                **_processes(),
+                **started_processes(),
             )
             trainer.predict(Extraction(making), datamodule=PlannedData(making), return_predictions=False)
         writer.drain()
@@ -66,7 +66,7 @@ def fill(making: Making) -> None:
         encoder.model.to(device)  # type: ignore[arg-type] - its stub takes no device
 
 
-def _processes() -> dict[str, Any]:
+def started_processes() -> dict[str, Any]:
     """Devices and nodes as torchrun or SLURM started them; else one process."""
     if TorchElasticEnvironment.detect():
         total, local = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])

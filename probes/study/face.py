@@ -75,8 +75,11 @@ def probe(
             f"Give it: probes.probe(cache, {task!r}, corpus=...)."
         )
     fingerprint = corpus_hash(corpus)
+    is_adopted = "adopted" in cache.manifest.identity
+    # Vectors from elsewhere have a name, and what they are as their revision.
+    revision = {"revision": cache.folder.name[-16:]} if is_adopted else {}
     given = {
-        "encoder": parse(EncoderConfig, cache.manifest.encoder, where=cache.folder.name),
+        "encoder": parse(EncoderConfig, cache.manifest.encoder | revision, where=cache.folder.name),
         "corpus": CorpusConfig(reader="python", path=corpus.name, options={"hash": fingerprint[:16]}),
         "task": {"name": task, "controls": controls, "draws": draws},
         "fit": settings,
@@ -86,7 +89,6 @@ def probe(
     clock = Clock()
     fitted = fit_task(cache, corpus, run, clock)
     record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, clock=clock)
-    is_adopted = "adopted" in cache.manifest.identity
     predictor = None if is_adopted else make_predictor(run.encoder, task, fitted.probes)
     return Curve(record, fitted.outcomes, predictor)
 

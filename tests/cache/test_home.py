@@ -1,12 +1,25 @@
 """Where caches live, listing and removing them."""
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from probes.cache import Cache, caches_folder, list_caches, probes_home, remove_cache
-from probes.cache.home import WORKING_PREFIX
+from probes.cache import (
+    Cache,
+    caches_folder,
+    days_unused,
+    inspect_cache,
+    list_caches,
+    lock_cache,
+    open_cache,
+    probes_home,
+    remove_cache,
+    verify_cache,
+)
+from probes.cache.home import WORKING_PREFIX, lock_path
 from probes.errors import CacheError
 
 Write = Callable[..., Cache]
@@ -56,6 +69,23 @@ def test_removed_cache_is_gone_and_others_stay(home: Path, write_cache: Write) -
     remove_cache(one)
     assert list_caches() == [other]
     assert not one.exists()
+
+
+def test_opening_counts_as_use_and_looking_does_not(cache: Cache) -> None:
+    os.utime(cache.folder, (time.time() - 10 * 86400,) * 2)
+    inspect_cache(cache.folder)
+    verify_cache(cache.folder)
+    assert days_unused(cache.folder) == pytest.approx(10, abs=0.01)
+    open_cache(cache.folder)
+    assert days_unused(cache.folder) == pytest.approx(0, abs=0.01)
+
+
+def test_lock_goes_with_its_cache(home: Path, write_cache: Write) -> None:
+    folder = write_cache(caches_folder()).folder
+    lock_cache(folder, print).release()
+    assert lock_path(folder).is_file()
+    remove_cache(folder)
+    assert not lock_path(folder).exists()
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: None])

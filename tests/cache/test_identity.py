@@ -14,9 +14,10 @@ import torch
 from probes.cache import identity_hash, library_versions
 from probes.config import EncoderConfig
 from probes.encoder import extract as extract_module
-from probes.encoder.extract import extract
+from probes.encoder.extract import describe_identity, extract
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.load import load_encoder
+from probes.encoder.text import read_texts
 from probes.types import Corpus, Sentence
 from tests.toy import save_toy_bert
 
@@ -52,6 +53,7 @@ def folder_of(small: Path, tmp_path: Path) -> Folder:
         {"word": "last"},
         {"word": "mean"},
         {"length": "truncate"},
+        {"length": "window"},
         {"max_pieces": 40},
         {"lost_words": "drop"},
         {"load_dtype": "float16"},
@@ -65,6 +67,16 @@ def folder_of(small: Path, tmp_path: Path) -> Folder:
 )
 def test_other_settings_are_another_cache(settings: dict[str, Any], folder_of: Folder) -> None:
     assert folder_of(**settings) != folder_of()
+
+
+def test_compiled_encoder_is_another_cache(small: Path) -> None:
+    """Told without compiling, which takes its time."""
+    texts = read_texts(corpus_of(), "word")
+    plain, compiled = (
+        describe_identity(load_encoder(EncoderConfig(name=str(small), compile=is_compiled)), texts, "word")
+        for is_compiled in (False, True)
+    )
+    assert {name for name in plain if plain[name] != compiled[name]} == {"compile"}
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,18 @@ def test_settings_list_every_key_with_its_default(capsys):
         assert f"{key}  ({given})\n" in out
 
 
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
+def test_run_by_several_processes_is_refused(name, settings, monkeypatch, capsys):
+    monkeypatch.setenv(name, "4")
+    assert fails(capsys, "run", LAYER_POS, *settings) == (
+        2,
+        "`probes run` fits and writes results in one process, but was started as 4. Share the encoding with: "
+        "torchrun --no-python probes encode FILE, then run this once; or share the runs with --shard.",
+    )
+    monkeypatch.setenv(name, "1")
+    assert call_probes("run", LAYER_POS, *settings, "--dry-run") == 0
+
+
 def test_schema_is_the_file_beside_the_experiments(capsys):
     assert call_probes("settings", "--schema") == 0
     assert capsys.readouterr().out == (LAYER_POS.parent / "experiment.schema.json").read_text("utf-8")

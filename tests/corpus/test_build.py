@@ -2,7 +2,7 @@
 
 import pytest
 
-from probes import from_lists
+from probes import Pair, from_lists
 from probes.errors import CorpusError
 
 WORDS = [["a", "dog"], ["runs"]]
@@ -26,6 +26,11 @@ def test_words_take_one_label_for_the_sentence():
 def test_string_takes_one_label():
     one = from_lists(TEXTS, ["good", "bad"], SPLITS, name="reviews")["test"][0]
     assert (one.id, one.words, one.text, dict(one.attributes)) == ("reviews-1", (), "It sleeps.", {"label": "bad"})
+
+
+def test_pair_of_texts_takes_one_label():
+    one = from_lists([Pair("A dog runs.", "It moves."), "It sleeps."], ["yes", "no"], SPLITS)["train"][0]
+    assert (one.text, one.pair, one.words, dict(one.attributes)) == ("A dog runs.", "It moves.", (), {"label": "yes"})
 
 
 def test_groups_are_kept_and_a_sentence_is_its_own_group_without():

@@ -81,6 +81,7 @@ CHANGES = {
     "id": {"id": "other"},
     "words": {"words": ("A", *FIRST.words[1:])},
     "text": {"text": "other"},
+    "pair": {"pair": "other"},
     "group": {"group": "other"},
     "columns": {"columns": {"upos": ("X", *FIRST.columns["upos"][1:])}},
     "column names": {"columns": {"xpos": FIRST.columns["upos"]}},

@@ -1,17 +1,21 @@
 """A corpus through an encoder into a cache: the right numbers, whatever the order and the batches."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
+from transformers import AutoTokenizer, BertModel
 
 from probes.cache import Cache, list_caches
 from probes.config import TwinConfig
+from probes.encoder.align import word_spans
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
-from probes.errors import CacheError, CorpusError
+from probes.errors import CacheError, ConfigError, CorpusError
 from probes.types import Corpus, Sentence
 from tests.reference.states import SlowReader
 from tests.toy import make_corpus
@@ -220,3 +224,105 @@ def test_mistake_in_the_corpus_leaves_nothing(toy: FrozenEncoder, tmp_path: Path
     with pytest.raises(CorpusError, match="'a' comes again"):
         extract(toy, corpus, "word", folder=tmp_path / "caches")
     assert not (tmp_path / "caches").exists()
+
+
+def long_corpus() -> Corpus:
+    """Two texts of 40 and 9 words among which no two windows are alike, and one that fits."""
+    words = [f"x{number}" if number % 3 else "dog" for number in range(40)]
+    texts = {"long": words, "again": words, "other": words[5:14], "short": ("the", "cat")}
+    return Corpus("long", {"train": [Sentence(name, tuple(text)) for name, text in texts.items()]})
+
+
+@pytest.mark.parametrize("how", ["first", "last", "mean"])
+def test_words_in_windows_equal_each_window_read_by_itself(how: str, load: Load, tmp_path: Path) -> None:
+    encoder, corpus = load(length="window", max_pieces=16, word=how, store_dtype="float32"), long_corpus()
+    cache = extract(encoder, corpus, "word", folder=tmp_path)
+    words = [(sentence.id, word) for sentence in corpus["train"] for word in range(len(sentence.words))]
+    assert list(by_word(cache, "train")) == words
+    room = 14
+    for sentence in corpus["train"]:
+        spans = word_spans(encoder.tokenize([sentence.words]).word_ids(0))
+        total = max(last for _, last in spans.values())
+        for word, (first, last) in spans.items():
+            starts = sorted({*range(0, total - room, room // 2), total - room}) if total > room else [0]
+            best = max(starts, key=lambda start: context(start, first - 1, last - 1, total, room))
+            pieces = encoder.tokenize([sentence.words])["input_ids"][0]
+            ids = [pieces[0], *pieces[1 + best : 1 + min(best + room, total)], pieces[-1]]
+            alone = encoder.forward(encoder.pad({"input_ids": [ids], "token_type_ids": [[0] * len(ids)]})).hidden_states
+            chosen = {"first": [first], "last": [last], "mean": range(first, last + 1)}[how]
+            expected = torch.stack([state[0, [p - best for p in chosen]].mean(dim=0) for state in alone])
+            np.testing.assert_allclose(by_word(cache, "train")[sentence.id, word], expected, rtol=0, atol=1e-5)
+
+
+def context(start: int, first: int, last: int, total: int, room: int) -> int:
+    """Pieces to the nearer edge; -1 where a window does not hold the word."""
+    if not start <= first <= last < start + room:
+        return -1
+    edges = [first - start] * (start > 0) + [start + room - 1 - last] * (start + room < total)
+    return min(edges, default=total)
+
+
+def test_text_that_fits_is_no_window(load: Load, tmp_path: Path) -> None:
+    windowed, whole = (
+        extract(load(length=length, store_dtype="float32"), CORPUS, "word", folder=tmp_path)
+        for length in ("window", "error")
+    )
+    assert windowed.folder != whole.folder
+    assert np.array_equal(stack(windowed, "train"), stack(whole, "train"))
+
+
+def test_windows_of_sentence_vectors_are_refused(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        extract(load(length="window"), CORPUS, "sentence", folder=tmp_path)
+    assert str(caught.value) == (
+        "encoder.length: window reads words in windows, but the vector of a sentence has no window of its own. "
+        "Set encoder.length to truncate or error."
+    )
+
+
+@pytest.mark.parametrize("how", ["cls", "mean"])
+def test_pairs_equal_a_plain_forward_pass_with_segments(how: str, load: Load, toy_bert: Path, tmp_path: Path) -> None:
+    texts = [("the dog sees", "a cat"), ("a cat", "the dog sees"), ("often", "the big dog runs and runs")]
+    train = [Sentence(str(number), text=first, pair=second) for number, (first, second) in enumerate(texts)]
+    cache = extract(load(sentence=how), Corpus("pairs", {"train": train}), "sentence", folder=tmp_path)
+    model = BertModel.from_pretrained(toy_bert).eval()
+    tokenizer = AutoTokenizer.from_pretrained(toy_bert)
+    for number, (first, second) in enumerate(texts):
+        pieces = ["[CLS]", *tokenizer.tokenize(first), "[SEP]", *tokenizer.tokenize(second), "[SEP]"]
+        border = pieces.index("[SEP]") + 1
+        segments = torch.tensor([[0] * border + [1] * (len(pieces) - border)])
+        ids = torch.tensor([tokenizer.convert_tokens_to_ids(pieces)])
+        with torch.no_grad():
+            states = torch.stack(model(ids, token_type_ids=segments, output_hidden_states=True).hidden_states)[:, 0]
+        expected = states[:, 0] if how == "cls" else states.mean(dim=1)
+        np.testing.assert_allclose(stack(cache, "train")[:, number], expected.numpy(), rtol=0, atol=1e-5)
+
+
+def test_existing_cache_is_opened_where_nothing_can_be_written(load: Load, tmp_path: Path, monkeypatch) -> None:
+    encoder = load(num_layers=1)
+    whole = extract(encoder, CORPUS, "word", folder=tmp_path)
+
+    def refuse(*given: object, **settings: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    for name in ("mkdir", "utime", "rename", "pwrite", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    opened = extract(encoder, CORPUS, "word", folder=tmp_path)
+    assert np.array_equal(stack(opened, "test"), stack(whole, "test"))
+    with pytest.raises(CacheError) as caught:
+        extract(encoder, make_corpus(size=2), "word", folder=tmp_path)
+    assert str(caught.value) == (
+        f"A cache was to be written in {tmp_path}, but: Read-only file system. "
+        f"Free space there, or set PROBES_HOME to a folder that can be written."
+    )
+
+
+@pytest.mark.slow
+def test_compiled_encoder_gives_the_same_states(load: Load, tmp_path: Path) -> None:
+    plain, compiled = (
+        extract(load(num_layers=1, compile=is_compiled, store_dtype="float32"), CORPUS, "word", folder=tmp_path)
+        for is_compiled in (False, True)
+    )
+    assert plain.folder != compiled.folder
+    np.testing.assert_allclose(stack(plain, "train"), stack(compiled, "train"), rtol=0, atol=1e-5)

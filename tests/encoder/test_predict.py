@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from probes.cache import Cache
+from probes.cache import Cache, verify_cache
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.predict import started_processes
 from probes.errors import EncoderError
 from probes.types import Corpus, Sentence
+from tests.toy import make_corpus
 
 Load = Callable[..., FrozenEncoder]
 TRAIN = [Sentence("a", ("the", "dog", "sees")), Sentence("b", ("a", "big", "cat", "runs"))]
@@ -93,10 +95,46 @@ def test_extraction_is_silent(toy: FrozenEncoder, tmp_path: Path, capfd: pytest.
     assert capfd.readouterr() == ("", "")
 
 
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@needs_gpu
 def test_encoder_stays_on_its_device(load: Load, tmp_path: Path) -> None:
     encoder = load(device="cuda")
     cache = extract(encoder, CORPUS, "word", folder=tmp_path)
     assert encoder.device.type == "cuda"
     assert cache.manifest.environment["device"] == "cuda:0"
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-3), ("bfloat16", 1e-1)])
+@pytest.mark.parametrize("unit", ["word", "sentence"])
+def test_gpu_gives_the_states_of_the_cpu(unit: str, dtype: str, tolerance: float, load: Load, tmp_path: Path) -> None:
+    corpus = make_corpus(size=24)
+    cpu, gpu = (
+        extract(load(device=device, compute_dtype=dtype, word="mean", batch_pieces=64), corpus, unit, folder=tmp_path)
+        for device in ("cpu", "cuda")
+    )
+    assert cpu.folder != gpu.folder
+    assert verify_cache(gpu.folder) == []
+    for split in corpus.splits:
+        for layer in range(13):
+            np.testing.assert_allclose(gpu.layer(layer, split), cpu.layer(layer, split), rtol=0, atol=tolerance)
+
+
+def test_processes_are_those_that_were_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three ways of starting: alone, by torchrun on two nodes of four, by SLURM on two nodes of three."""
+    for name in ("TORCHELASTIC_RUN_ID", "GROUP_RANK", "SLURM_NTASKS", "SLURM_JOB_NAME", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert started_processes() == {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+    with monkeypatch.context() as torchrun:
+        for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}.items():
+            torchrun.setenv(name, value)
+        assert started_processes() == {"devices": 4, "num_nodes": 2, "strategy": "ddp"}
+    for name, value in {"SLURM_NTASKS": "6", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "encode"}.items():
+        monkeypatch.setenv(name, value)
+    assert started_processes() == {"devices": 3, "num_nodes": 2, "strategy": "ddp"}
+    monkeypatch.setenv("SLURM_JOB_NAME", "interactive")
+    assert started_processes() == {"devices": 1, "num_nodes": 1, "strategy": "auto"}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from probes.encoder.frozen import FrozenEncoder
-from probes.encoder.scan import CHUNK, SUMMARY_NAME, Scan, read_scan, scan_corpus
+from probes.encoder.scan import SUMMARY_NAME, Scan, read_scan
+from probes.encoder.scanner import CHUNK, scan_corpus
 from probes.encoder.text import read_texts
 from probes.errors import CorpusError
 from probes.types import Corpus, Pair, Sentence
