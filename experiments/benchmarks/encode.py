@@ -197,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--encoder", choices=["both", "minilm", "large"], default="both")
     parser.add_argument("--sentences", type=int, default=None, help="training sentences; all by default")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     options = parser.parse_args()
     train = probes.read_corpus(TREEBANK)["train"][: options.sentences]
     path = OUT / "encode.json"

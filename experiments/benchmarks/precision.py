@@ -41,13 +41,13 @@ def with_length(corpus: Corpus) -> Corpus:
     return Corpus(corpus.name, {split: tuple(map(label, rows)) for split, rows in corpus.splits.items()})
 
 
-def moved(one: Cache, other: Cache, layer: int) -> float:
-    """How far test rows move, as a share of what tells them from the mean row."""
+def moved(one: Cache, other: Cache, layer: int) -> float | None:
+    """How far test rows move, as a share of what tells them from the mean row; None where nothing does."""
     states, others = (np.asarray(cache.layer(layer, "test"), dtype=np.float64) for cache in (one, other))
     spread = np.linalg.norm(states - states.mean(axis=0), axis=1)
     distance = np.linalg.norm(states - others, axis=1)
     is_spread = spread > 1e-6 * np.linalg.norm(states, axis=1)  # [CLS] at `emb` is one vector for all
-    return float(np.median(distance[is_spread] / spread[is_spread])) if is_spread.any() else float("nan")
+    return float(np.median(distance[is_spread] / spread[is_spread])) if is_spread.any() else None
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
                 rows.append((what, dtype, *(f"{100 * value:.1f}" for value in values)))
             pairs = zip(accuracy["bfloat16"], accuracy["float32"], strict=True)
             rows.append((what, "difference", *(f"{100 * (low - full):+.1f}" for low, full in pairs)))
-            rows.append((what, "states move by", *(f"{100 * value:.1f} %" for value in shift)))
+            rows.append((what, "states move by", *("–" if value is None else f"{100 * value:.1f} %" for value in shift)))
             print(rows[-4:], flush=True)
     layers = next(iter(found.values()))["layers"]
     write_report("precision", {"units": found}, table(("unit, task", "test accuracy, %", *layers), rows))

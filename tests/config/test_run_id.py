@@ -91,8 +91,8 @@ def test_run_id_is_the_same_on_another_machine(key, here, there):
 def test_run_id_does_not_change_by_accident():
     experiment = read_experiment(CHECKOUT / "experiments" / "layer_pos.yaml")
     run = experiment.expand()[0]
-    assert run.run_id == "7a35cc35aac9a308"
-    assert run.file_name == "bert-base-uncased-7a35cc.json"
+    assert run.run_id == "9d8818fbf86d8732"
+    assert run.file_name == "bert-base-uncased-9d8818.json"
 
 
 def test_default_that_is_spelled_out_changes_no_id():
