@@ -73,7 +73,9 @@ def main() -> None:
                 rows.append((what, dtype, *(f"{100 * value:.1f}" for value in values)))
             pairs = zip(accuracy["bfloat16"], accuracy["float32"], strict=True)
             rows.append((what, "difference", *(f"{100 * (low - full):+.1f}" for low, full in pairs)))
-            rows.append((what, "states move by", *("–" if value is None else f"{100 * value:.1f} %" for value in shift)))
+            rows.append(
+                (what, "states move by", *("–" if value is None else f"{100 * value:.1f} %" for value in shift))
+            )
             print(rows[-4:], flush=True)
     layers = next(iter(found.values()))["layers"]
     write_report("precision", {"units": found}, table(("unit, task", "test accuracy, %", *layers), rows))
