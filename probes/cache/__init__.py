@@ -26,7 +26,7 @@ from probes.cache.home import (
 )
 from probes.cache.identity import identity_hash, library_versions
 from probes.cache.layout import Layout
-from probes.cache.lock import is_held, lock_cache
+from probes.cache.lock import is_held, lock_cache, try_lock
 from probes.cache.manifest import Manifest, SplitSize
 from probes.cache.store import Cache, inspect_cache, open_cache
 from probes.cache.verify import verify_cache
@@ -55,6 +55,7 @@ __all__ = [
     "open_cache",
     "probes_home",
     "remove_cache",
+    "try_lock",
     "verify_cache",
     "working_name",
 ]

@@ -5,6 +5,7 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from probes.cache.manifest import MANIFEST_NAME
 from probes.errors import CacheError
@@ -52,8 +53,12 @@ def list_unfinished() -> list[Path]:
 
 def folder_bytes(folder: Path) -> int:
     """Disk space that the files below a folder take; what was reserved counts, holes do not."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sum(path.stat().st_blocks * 512 for path in files)
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # a maker that finishes meanwhile
+                total += os.stat(os.path.join(root, name)).st_blocks * 512
+    return total
 
 
 def mark_used(folder: Path) -> None:
@@ -64,8 +69,11 @@ def mark_used(folder: Path) -> None:
 
 def days_unused(folder: Path) -> float:
     """Days since a cache was last opened, or an unfinished one last written."""
-    newest = max(path.stat().st_mtime for path in [folder, *folder.glob("journal*")])
-    return (time.time() - newest) / 86400
+    newest = 0.0
+    for path in [folder, *folder.glob("journal*")]:
+        with suppress(FileNotFoundError):
+            newest = max(newest, path.stat().st_mtime)
+    return (time.time() - newest) / 86400 if newest else 0.0
 
 
 def remove_cache(folder: Path) -> None:
@@ -75,6 +83,8 @@ def remove_cache(folder: Path) -> None:
         raise CacheError(
             f"A cache was expected in {folder}, but there is no {MANIFEST_NAME}. See the caches with: probes cache ls"
         )
-    shutil.rmtree(folder)
-    if not is_working:
-        lock_path(folder).unlink(missing_ok=True)
+    # Under another name first: what is half deleted must not stand where a cache is looked for. The lock's file stays,
+    # since another process may wait on it.
+    going = folder.parent / f"{WORKING_PREFIX}removed-{uuid4().hex[:8]}"
+    folder.rename(going)
+    shutil.rmtree(going)

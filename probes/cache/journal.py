@@ -1,5 +1,6 @@
 """The journal of a cache in the making: one record a finished batch, appended after its rows are written."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -16,7 +17,11 @@ class Journal:
     def append(self, batch: int, checksums: UInt64[np.ndarray, "split layer"]) -> None:
         """Say that a batch is whole; its rows have to be written before."""
         record = np.concatenate([np.array([batch], dtype="<u8"), checksums.reshape(-1).astype("<u8")])
-        os.write(self._file, record.tobytes())
+        if os.write(self._file, record.tobytes()) < record.nbytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def sync(self) -> None:
+        os.fsync(self._file)
 
     def close(self) -> None:
         os.close(self._file)

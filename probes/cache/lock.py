@@ -20,15 +20,23 @@ def lock_cache(folder: Path, notify: Callable[[str], None]) -> FileLock:
     The operating system frees it when its holder dies, however it dies. `notify` is told once if another process
     holds it. Raises CacheError where nothing can be written.
     """
+    lock = try_lock(folder)
+    if lock is None:
+        notify(f"{folder.name} is being made by {_owner(folder)}; waiting until it is done")
+        lock = FileLock(lock_path(folder))
+        lock.acquire()
+    return lock
+
+
+def try_lock(folder: Path) -> FileLock | None:
+    """The lock on the cache at `folder`, or None if a living process is making it."""
     path = lock_path(folder)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            notify(f"{folder.name} is being made by {_owner(folder)}; waiting until it is done")
-            lock.acquire()
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
     except OSError as error:
         raise cannot_write(folder, error) from error
     return lock
@@ -36,21 +44,19 @@ def lock_cache(folder: Path, notify: Callable[[str], None]) -> FileLock:
 
 def is_held(folder: Path) -> bool:
     """Whether a living process is making the cache at `folder`."""
-    lock = FileLock(lock_path(folder))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False  # nobody can hold a lock where no lock can be
-    lock.release()
-    return False
+    if not lock_path(folder).is_file():
+        return False
+    lock = try_lock(folder)
+    if lock is not None:
+        lock.release()
+    return lock is None
 
 
 def sign(folder: Path) -> None:
     """Leave word of who makes the cache at `folder`, for those who wait."""
     owner = {"process": os.getpid(), "host": socket.gethostname()}
     try:
+        working_folder(folder).mkdir(parents=True, exist_ok=True)
         (working_folder(folder) / OWNER_NAME).write_text(json.dumps(owner), "utf-8")
     except OSError as error:
         raise cannot_write(folder, error) from error

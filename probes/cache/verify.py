@@ -22,7 +22,7 @@ def verify_cache(folder: Path) -> list[str]:
         for name in cache.manifest.files:
             cache.read_file(cache.folder / name)
         return [*_headers(cache), *_states(cache)]
-    except CacheError as error:
+    except (CacheError, OSError) as error:
         return [str(error)]
 
 

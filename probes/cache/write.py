@@ -116,6 +116,13 @@ class CacheWriter:
                 f"{error.strerror}. The batches before it stay; make room and call again to go on from there."
             ) from error
 
+    def sync(self) -> None:
+        """Wait until the disk has what this process wrote: rows first, then the journal that tells of them."""
+        for file in self._files.values():
+            os.fsync(file)
+        if self._journal is not None:
+            self._journal.sync()
+
     def finish(self, manifest: Manifest, indexes: Mapping[str, RowIndex], vocabulary: Sequence[str]) -> Cache:
         """Write what describes the rows, then give the folder its name; from here on the cache exists.
 
@@ -129,9 +136,9 @@ class CacheWriter:
             )
         try:
             self._describe(manifest, indexes, vocabulary, np.stack([done[batch] for batch in range(len(done))]))
+            self.target.rename(self.folder)
         except OSError as error:
             raise cannot_write(self.folder, error) from error
-        self.target.rename(self.folder)
         shutil.rmtree(self.working, ignore_errors=True)
         return open_cache(self.folder)
 
@@ -184,7 +191,7 @@ class CacheWriter:
         done: dict[int, np.ndarray] = {}
         for path in sorted(self.working.glob("journal-*.bin")):
             done |= read_journal(path, len(self.layouts), num_layers)
-        return done
+        return {batch: sums for batch, sums in done.items() if batch < len(self.batches)}
 
     def _is_stored(self, batch: int, sums: np.ndarray) -> bool:
         views = {

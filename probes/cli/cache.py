@@ -43,7 +43,9 @@ def cache_ls() -> None:
     for working in list_unfinished():
         total += (num_bytes := folder_bytes(working))
         name = working_name(working)
-        state = "is being made" if is_held(caches_folder() / name) else "unfinished: encode again to go on"
+        is_left = (caches_folder() / name).is_dir()
+        idle = "left over: its cache is there" if is_left else "unfinished: encode again to go on"
+        state = "is being made" if is_held(caches_folder() / name) else idle
         print(f"{num_bytes / 1e6:>9.1f} MB  {days_unused(working):>4.0f} d  {state}  {name}")
     print(f"{total / 1e6:.1f} MB in {caches_folder()}")
 
@@ -72,10 +74,10 @@ def cache_rm(
     from probes.cache import (
         caches_folder,
         days_unused,
-        is_held,
         list_caches,
         list_unfinished,
         remove_cache,
+        try_lock,
         working_name,
     )
 
@@ -86,10 +88,14 @@ def cache_rm(
     known = _known(names, {working_name(folder) for folder in folders})
     old = [folder for folder in folders if working_name(folder) in known or (unused and days_unused(folder) >= days)]
     for folder in old:
-        if is_held(caches_folder() / working_name(folder)):
+        lock = try_lock(caches_folder() / working_name(folder))
+        if lock is None:
             print(f"kept     {working_name(folder)}: it is being made")
             continue
-        remove_cache(folder)
+        try:
+            remove_cache(folder)
+        finally:
+            lock.release()
         print(f"removed  {working_name(folder)}")
 
 

@@ -6,13 +6,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from probes.cache import Cache, caches_folder, identity_hash, library_versions, open_cache
 from probes.cache.identity import SCHEMA
 from probes.encoder.check import check_invariance
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.make import Making, store_dtype
 from probes.encoder.plan import PLAN_VERSION
-from probes.encoder.predict import fill
+from probes.encoder.predict import fill, has_several_processes
 from probes.encoder.text import Texts, encoder_input, read_texts
 from probes.errors import ConfigError
 from probes.types import Corpus, Unit
@@ -44,7 +46,8 @@ def extract(
     texts = read_texts(corpus, unit)
     identity = describe_identity(encoder, texts, unit)
     place = (folder or caches_folder()) / f"{encoder.config.slug}-{identity_hash(identity)}"
-    if not place.is_dir():
+    # Of several processes none may stay out: the others would wait for it.
+    if not place.is_dir() or has_several_processes():
         first = next(iter(corpus.splits.values()))
         check_invariance(encoder, [encoder_input(sentence, unit) for sentence in islice(first, 64)])
         fill(Making(encoder, corpus, unit, texts, identity, place, notify))
@@ -52,7 +55,8 @@ def extract(
 
 
 def describe_identity(encoder: FrozenEncoder, texts: Texts, unit: Unit) -> dict[str, Any]:
-    """Every field that can change a value of the cache.
+    """Every field that can change a value of the cache, but for its last bits: these differ with the number of
+    threads and the kind of processor too, which are recorded.
 
     The batch plan stands there by what it is made of: texts, tokenizer, limit and policy of length, budget and the
     version of the planner; so a cache is found without tokenising the corpus again.
@@ -75,5 +79,6 @@ def describe_identity(encoder: FrozenEncoder, texts: Texts, unit: Unit) -> dict[
         "compile": config.compile,
         "plan": {"version": PLAN_VERSION, "batch_pieces": config.batch_pieces},
         "device": encoder.device.type,
+        "matmul_precision": torch.get_float32_matmul_precision(),
         "libraries": library_versions(),
     }

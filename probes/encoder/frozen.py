@@ -124,6 +124,16 @@ class FrozenEncoder:
         ]
         return self._rules.encode_batch(cast(Any, inputs), is_pretokenized=are_split)
 
+    def cutter(self) -> Tokenizer:
+        """A tokenizer of its own that cuts at `max_pieces`, of a pair the longer text first.
+
+        Whether to cut is a state of a tokenizer, and the encoder's own may be at work in another thread.
+        """
+        rules = Tokenizer.from_str(self._rules.to_str())
+        rules.no_padding()
+        rules.enable_truncation(self.max_pieces, strategy="longest_first", direction="right")
+        return rules
+
     def pad(self, encoding: BatchEncoding | dict[str, Any]) -> dict[str, Tensor]:
         """The batch as padded tensors on the encoder's device."""
         padded = self.pad_pieces(encoding["input_ids"], encoding["token_type_ids"])

@@ -9,7 +9,7 @@ import torch
 
 from probes.cache import CacheWriter, Layout, Manifest, SplitSize, lock_cache
 from probes.cache.home import working_folder
-from probes.cache.lock import sign
+from probes.cache.lock import cannot_write, sign
 from probes.cache.manifest import hash_ids
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.plan import Plan, place_rows, plan_batches
@@ -50,12 +50,15 @@ class Making:
         self._lock = lock_cache(self.place, self.notify)
         if self.place.is_dir():
             return
-        scan = read_scan(self.scratch, self.unit)
-        if scan is None:
-            scan = scan_corpus(self.encoder, self.corpus, self.unit, self.texts, self.scratch)
+        sign(self.place)
+        try:
+            scan = read_scan(self.scratch, self.unit)
+            if scan is None:
+                scan = scan_corpus(self.encoder, self.corpus, self.unit, self.texts, self.scratch)
+        except OSError as error:
+            raise cannot_write(self.place, error) from error
         writer = self._read(scan)
         writer.prepare()
-        sign(self.place)
         with writer:
             done = len(writer.batches) - len(writer.missing)
         if done:
@@ -71,6 +74,11 @@ class Making:
         self.writer.__enter__()
         self.mine = self.writer.missing[rank::num_processes]
 
+    def sync(self) -> None:
+        """Send what this process wrote to the disk, where the process that finishes may be on another node."""
+        if self.writer is not None:
+            self.writer.sync()
+
     def finish(self) -> None:
         """Give the cache its name, once all processes have written their batches; nothing if it was there already."""
         if self.writer is None:
@@ -80,10 +88,12 @@ class Making:
 
     def close(self) -> None:
         """Let go of files and lock, whatever happened."""
-        if self.writer is not None:
-            self.writer.__exit__(None, None, None)
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            if self.writer is not None:
+                self.writer.__exit__(None, None, None)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     def _read(self, scan: Scan, rank: int = 0) -> CacheWriter:
         columns, budget = scan.columns, self.encoder.config.batch_pieces

@@ -55,6 +55,7 @@ def fill(making: Making) -> None:
             )
             trainer.predict(Extraction(making), datamodule=PlannedData(making), return_predictions=False)
         writer.drain()
+        making.sync()
         trainer.strategy.barrier("written")
         if trainer.is_global_zero:
             making.finish()
@@ -71,11 +72,16 @@ def started_processes() -> dict[str, Any]:
     if TorchElasticEnvironment.detect():
         total, local = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
     elif SLURMEnvironment.detect():
-        total = int(os.environ["SLURM_NTASKS"])
-        local = total // int(os.environ.get("SLURM_NNODES", 1))
+        # Of this step: in a batch script without srun there is one process, whatever the job asked for.
+        total = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+        local = total // int(os.environ.get("SLURM_STEP_NUM_NODES", 1))
     else:
         total = local = 1
     return {"devices": local, "num_nodes": total // local, "strategy": "ddp" if total > 1 else "auto"}
+
+
+def has_several_processes() -> bool:
+    return started_processes()["strategy"] != "auto"
 
 
 class PlannedData(lightning.LightningDataModule):
@@ -207,7 +213,8 @@ class RowWriter(BasePredictionWriter):
         if bool(is_number.all()) and float(largest.max()) <= limit:
             return
         layer = int((~is_number | (largest > limit)).nonzero()[0])
-        bad = (~torch.isfinite(states[layer])).any(dim=1).nonzero()
+        # Not below the limit: NaN is not, and 65510 is stored as 65504.
+        bad = (~(states[layer].abs() < limit)).any(dim=1).nonzero()
         sentence_id, split = self._sentence_of(int(self.making.plan.rows.rows(number)[int(bad[0])]))
         if not bool(is_number[layer]):
             raise EncoderError(

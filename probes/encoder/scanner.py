@@ -16,7 +16,7 @@ from probes.encoder.scan import COLUMNS, SUMMARY_NAME, Scan, read_scan
 from probes.encoder.text import Texts, chunks, encoder_input
 from probes.encoder.window import Ends, Span, Window, cut_windows, take_window
 from probes.errors import CorpusError
-from probes.types import Corpus, Sentence, Unit
+from probes.types import Corpus, Pair, Sentence, Unit
 
 CHUNK = 512
 
@@ -78,6 +78,7 @@ class _Scanner:
         # Asked for every sentence, and slow to ask: a configuration of transformers looks its values up.
         self.max_pieces: int = self.encoder.max_pieces
         self.how: How = self.encoder.pooling(self.unit)
+        self.cutter = self.encoder.cutter()
 
     def read(self, sentence: Sentence, encoding: Encoding) -> list[Window]:
         """The windows of a sentence, with their rows; notes what is cut and lost."""
@@ -121,8 +122,13 @@ class _Scanner:
     def _whole(self, sentence: Sentence, encoding: Encoding, *, is_long: bool) -> Window:
         if is_long:
             text = encoder_input(sentence, "sentence")
-            encoding = self.encoder.tokenize([text], self.max_pieces).encodings[0]  # type: ignore[index]
+            encoding = self.cutter.encode(*text) if isinstance(text, Pair) else self.cutter.encode(str(text))
             self.cut[sentence.id] = []
+        if not encoding.ids:
+            raise CorpusError(
+                f"The tokenizer of {self.encoder.config.name!r} should give every text a piece, but gives none to "
+                f"sentence {sentence.id!r} of corpus {self.corpus!r}. Remove it or fill it."
+            )
         span = pooled_span((0, len(encoding.ids) - 1), self.how)
         return Window(encoding.ids, encoding.type_ids, (0,), (span,))
 

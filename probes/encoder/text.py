@@ -41,6 +41,8 @@ def read_texts(corpus: Corpus, unit: Unit) -> Texts:
 
     Raises CorpusError for an empty split, a double id and a sentence with nothing to read.
     """
+    if not corpus.splits:
+        raise CorpusError(f"Corpus {corpus.name!r} should have a split, but has none. Give it one, such as train.")
     digest, sizes = sha256(unit.encode()), {}
     ids, texts = array("Q"), array("Q")
     for split, sentences in corpus.splits.items():

@@ -1,6 +1,7 @@
 """Where caches live, listing and removing them."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +14,13 @@ from probes.cache import (
     days_unused,
     inspect_cache,
     list_caches,
-    lock_cache,
+    list_unfinished,
     open_cache,
     probes_home,
     remove_cache,
     verify_cache,
 )
-from probes.cache.home import WORKING_PREFIX, lock_path
+from probes.cache.home import WORKING_PREFIX
 from probes.errors import CacheError
 
 Write = Callable[..., Cache]
@@ -80,12 +81,21 @@ def test_opening_counts_as_use_and_looking_does_not(cache: Cache) -> None:
     assert days_unused(cache.folder) == pytest.approx(0, abs=0.01)
 
 
-def test_lock_goes_with_its_cache(home: Path, write_cache: Write) -> None:
+def test_cache_loses_its_name_before_it_is_deleted(home: Path, write_cache: Write, monkeypatch) -> None:
+    """Interrupted in the middle, what is left is not where a cache is looked for, and can be removed."""
     folder = write_cache(caches_folder()).folder
-    lock_cache(folder, print).release()
-    assert lock_path(folder).is_file()
-    remove_cache(folder)
-    assert not lock_path(folder).exists()
+
+    def interrupt(place: Path) -> None:
+        (place / "manifest.json").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        patch.setattr(shutil, "rmtree", interrupt)
+        remove_cache(folder)
+    assert not folder.exists()
+    (left,) = list_unfinished()
+    remove_cache(left)
+    assert list_unfinished() == []
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: None])

@@ -69,6 +69,15 @@ def test_other_settings_are_another_cache(settings: dict[str, Any], folder_of: F
     assert folder_of(**settings) != folder_of()
 
 
+def test_another_precision_of_products_is_another_cache(folder_of: Folder) -> None:
+    before, precision = folder_of(), torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert folder_of() != before
+    finally:
+        torch.set_float32_matmul_precision(precision)
+
+
 def test_compiled_encoder_is_another_cache(small: Path) -> None:
     """Told without compiling, which takes its time."""
     texts = read_texts(corpus_of(), "word")

@@ -1,5 +1,6 @@
 """The journal: what was said is read again, and a record cut short is none."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,14 @@ def test_records_are_read_as_they_were_appended(journal: Path) -> None:
 def test_record_that_was_cut_short_is_no_record(cut: int, journal: Path) -> None:
     journal.write_bytes(journal.read_bytes()[:-cut])
     assert list(read_journal(journal, 2, 3)) == [4]
+
+
+def test_record_that_the_disk_takes_in_part_is_an_error(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, real = Journal(journal), os.write
+    monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:9]))
+    with pytest.raises(OSError, match="No space left on device"):
+        writer.append(7, SUMS[0])
+    writer.close()
 
 
 def test_rewritten_journal_holds_what_it_was_given_and_can_be_gone_on_with(journal: Path) -> None:

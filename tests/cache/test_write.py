@@ -223,7 +223,7 @@ def test_failed_rename_leaves_everything_for_the_next_call(target: Path, monkeyp
         for batch in (0, 1):
             writer.write(batch, batch_states(batch))
         monkeypatch.setattr(Path, "rename", _fail_with(5, "Input/output error"))
-        with pytest.raises(OSError, match="Input/output error"):
+        with pytest.raises(CacheError, match="Input/output error"):
             finish(writer)
     monkeypatch.undo()
     again = make_writer(target)

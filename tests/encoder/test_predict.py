@@ -75,6 +75,13 @@ def test_number_beyond_float16_is_named_and_leaves_no_cache(load: Load, tmp_path
     assert list(tmp_path.glob("*/manifest.json")) == []
 
 
+def test_number_that_float16_would_round_down_is_named(load: Load, tmp_path: Path) -> None:
+    encoder = load()
+    scale_embeddings(encoder, 65510.0)
+    with pytest.raises(EncoderError, match=r"but sentence 'a' of split 'train' has 65510 at layer 0\."):
+        extract(encoder, CORPUS, "word", folder=tmp_path)
+
+
 def test_largest_float16_and_larger_float32_are_kept(load: Load, tmp_path: Path) -> None:
     exact, wide = load(), load(store_dtype="float32")
     scale_embeddings(exact, 65504.0)
@@ -133,8 +140,11 @@ def test_processes_are_those_that_were_started(monkeypatch: pytest.MonkeyPatch) 
         for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}.items():
             torchrun.setenv(name, value)
         assert started_processes() == {"devices": 4, "num_nodes": 2, "strategy": "ddp"}
-    for name, value in {"SLURM_NTASKS": "6", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "encode"}.items():
+    for name, value in {"SLURM_NTASKS": "6", "SLURM_JOB_NAME": "encode"}.items():
         monkeypatch.setenv(name, value)
+    assert started_processes() == {"devices": 1, "num_nodes": 1, "strategy": "auto"}  # a batch script without srun
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "6")
+    monkeypatch.setenv("SLURM_STEP_NUM_NODES", "2")
     assert started_processes() == {"devices": 3, "num_nodes": 2, "strategy": "ddp"}
     monkeypatch.setenv("SLURM_JOB_NAME", "interactive")
     assert started_processes() == {"devices": 1, "num_nodes": 1, "strategy": "auto"}

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,15 +12,8 @@ import pytest
 from probes.cache import verify_cache
 from tests.toy import CHECKOUT, make_corpus, write_treebank
 
-ENCODE = [
-    "probes",
-    "encode",
-    "experiments/layer_pos.yaml",
-    "--set",
-    "encoder.twin=null",
-    "--set",
-    "encoder.batch_pieces=32",
-]
+ENCODE = ("experiments/layer_pos.yaml", "--set", "encoder.twin=null", "--set", "encoder.batch_pieces=32")
+PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture
@@ -94,6 +88,8 @@ def test_several_processes_write_the_bytes_of_one(num_processes: int, command: l
     assert process.returncode == 0, err
     assert len(out.splitlines()) == 1
     assert cache_in(tmp_path / "several") == cache_in(tmp_path / "one")
+    again = start([*torchrun, *command], tmp_path / "several")
+    assert again.communicate() == (out, err)
 
 
 SHARES = """

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import processors
 
+from probes.encoder import scanner
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.scan import SUMMARY_NAME, Scan, read_scan
 from probes.encoder.scanner import CHUNK, scan_corpus
@@ -209,6 +211,29 @@ def test_cut_text_of_a_sentence_vector_is_marked(load: Load, scan: Scanner) -> N
     found = scan(encoder, corpus_of("the dog sees a cat", "the dog sees"), "sentence")
     assert found.cut == {"s0": []}
     assert windows(found, encoder) == [["[CLS]", "the", "dog", "sees", "[SEP]"]] * 2
+
+
+def test_cutting_one_text_does_not_cut_those_beside_it(load: Load, scan: Scanner, monkeypatch) -> None:
+    """The next chunk is tokenised in another thread, and whether to cut is a state of a tokenizer."""
+    monkeypatch.setattr(scanner, "CHUNK", 2)
+    encoder = load(length="truncate", max_pieces=5)
+    texts = ["the dog sees a cat" if number % 2 else "the dog sees" for number in range(40)]
+    found = scan(encoder, corpus_of(*[f"{text} x{number}" for number, text in enumerate(texts)]), "sentence")
+    assert len(found.cut) == 40
+    assert encoder.tokenizer.backend_tokenizer.truncation is None
+
+
+def test_text_without_pieces_is_named(load: Load, scan: Scanner) -> None:
+    encoder = load()
+    encoder.tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A", pair="$A $B", special_tokens=[]
+    )
+    with pytest.raises(CorpusError) as caught:
+        scan(encoder, Corpus("few", {"train": [Sentence("a", text="the dog"), Sentence("b", text=LOST)]}), "sentence")
+    assert str(caught.value) == (
+        f"The tokenizer of {encoder.config.name!r} should give every text a piece, but gives none to sentence 'b' of "
+        f"corpus 'few'. Remove it or fill it."
+    )
 
 
 def test_cut_pair_keeps_both_texts(load: Load, scan: Scanner) -> None:

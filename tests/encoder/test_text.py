@@ -68,6 +68,12 @@ def test_double_id_is_named() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_corpus_without_splits_is_refused() -> None:
+    with pytest.raises(CorpusError) as caught:
+        read_texts(Corpus("none", {}), "word")
+    assert str(caught.value) == "Corpus 'none' should have a split, but has none. Give it one, such as train."
+
+
 def test_empty_split_is_named() -> None:
     with pytest.raises(CorpusError) as caught:
         read_texts(corpus_of("the dog", dev=[]), "word")
