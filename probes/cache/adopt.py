@@ -144,11 +144,11 @@ def _write(
     try:
         if place.is_dir():
             return open_cache(place)
+        sign(place)
         layouts = {split: source.layout for split, source in sources.items()}
         limits, batches = borders(layouts), block_batches(layouts)
         writer = CacheWriter(place, layouts, batches)
         writer.prepare()
-        sign(place)
         with writer:
             for batch in writer.missing:
                 [(start, size)] = batches.ranges(batch)

@@ -16,7 +16,7 @@ from probes.encoder.plan import Plan, place_rows, plan_batches
 from probes.encoder.scan import Scan, read_scan
 from probes.encoder.scanner import scan_corpus
 from probes.encoder.text import Texts
-from probes.types import Corpus, Unit
+from probes.types import Corpus, RowIndex, Unit
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Making:
     scan: Scan = field(init=False)
     plan: Plan = field(init=False)
     writer: CacheWriter | None = field(default=None, init=False)
+    _prepared: CacheWriter | None = field(default=None, init=False)
     _lock: Any = field(default=None, init=False)
 
     @property
@@ -57,22 +58,22 @@ class Making:
                 scan = scan_corpus(self.encoder, self.corpus, self.unit, self.texts, self.scratch)
         except OSError as error:
             raise cannot_write(self.place, error) from error
-        writer = self._read(scan)
-        writer.prepare()
-        with writer:
-            done = len(writer.batches) - len(writer.missing)
-        if done:
-            self.notify(f"{self.place.name}: {done} of {len(writer.batches)} batches are there already")
+        self._prepared = self._read(scan)
+        self._prepared.prepare()
 
     def join(self, rank: int, num_processes: int) -> None:
         """Open what was prepared; this process takes every n-th of the batches that are missing."""
         if self.place.is_dir():
             return
-        scan = read_scan(self.scratch, self.unit)
-        assert scan is not None
-        self.writer = self._read(scan, rank)
-        self.writer.__enter__()
-        self.mine = self.writer.missing[rank::num_processes]
+        if self._prepared is None:
+            scan = read_scan(self.scratch, self.unit)
+            assert scan is not None
+            self._prepared = self._read(scan, rank)
+        self.writer = self._prepared.__enter__()
+        total, missing = len(self.writer.batches), self.writer.missing
+        self.mine = missing[rank::num_processes]
+        if rank == 0 and len(missing) < total:
+            self.notify(f"{self.place.name}: {total - len(missing)} of {total} batches are there already")
 
     def sync(self) -> None:
         """Send what this process wrote to the disk, where the process that finishes may be on another node."""
@@ -84,7 +85,7 @@ class Making:
         if self.writer is None:
             return
         indexes = {split: self.scan.index(split) for split in self.scan.ids}
-        self.writer.finish(self._describe(), indexes, self.scan.vocabulary)
+        self.writer.finish(self._describe(indexes), indexes, self.scan.vocabulary)
 
     def close(self) -> None:
         """Let go of files and lock, whatever happened."""
@@ -107,19 +108,12 @@ class Making:
         )
         dtype = store_dtype(self.encoder, self.unit)
         layouts = {
-            split: Layout(len(self.encoder.layers), size.rows, self.encoder.dim, dtype)
-            for split, size in self._sizes().items()
+            split: Layout(len(self.encoder.layers), len(scan.index(split).word), self.encoder.dim, dtype)
+            for split in scan.ids
         }
         return CacheWriter(self.place, layouts, self.plan.rows, rank=rank)
 
-    def _sizes(self) -> dict[str, SplitSize]:
-        indexes = {split: self.scan.index(split) for split in self.scan.ids}
-        return {
-            split: SplitSize(sentences=len(index.ids), rows=int(index.offsets[-1]), ids=hash_ids(index.ids))
-            for split, index in indexes.items()
-        }
-
-    def _describe(self) -> Manifest:
+    def _describe(self, indexes: dict[str, RowIndex]) -> Manifest:
         encoder, scan = self.encoder, self.scan
         commit = getattr(encoder.model.config, "_commit_hash", None)
         return Manifest(
@@ -132,7 +126,10 @@ class Making:
             post_norm_last=encoder.is_post_norm,
             dim=encoder.dim,
             dtype=store_dtype(encoder, self.unit),
-            splits=self._sizes(),
+            splits={
+                split: SplitSize(sentences=len(index.ids), rows=len(index.word), ids=hash_ids(index.ids))
+                for split, index in indexes.items()
+            },
             cut=scan.cut,
             lost=scan.lost,
             environment={"device": str(encoder.device), "threads": torch.get_num_threads()},

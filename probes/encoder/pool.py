@@ -1,7 +1,7 @@
 """From the states of pieces to one vector a row."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -16,22 +16,35 @@ if TYPE_CHECKING:
     from probes.encoder.frozen import FrozenEncoder
 
 
-def pool_rows(
-    states: Float[Tensor, "sentence piece dim"],
-    sentence: Int[Tensor, " row"],
-    first: Int[Tensor, " row"],
-    last: Int[Tensor, " row"],
-) -> Float[Tensor, "row dim"]:
-    """One vector a row: the mean of pieces `first` to `last` of text `sentence`, in float32."""
-    num_texts, num_pieces, dim = states.shape
-    pieces = states.reshape(num_texts * num_pieces, dim)
+class RowPieces(NamedTuple):
+    """The pieces that rows are the means of, found once for all layers of a batch."""
+
+    pieces: Int[Tensor, " piece"]
+    """Numbers of the pieces, counted through the padded texts."""
+    row: Int[Tensor, " piece"] | None
+    """The row of each piece; None where every row is one piece."""
+    sizes: Int[Tensor, " row"]
+
+
+def find_pieces(
+    sentence: Int[Tensor, " row"], first: Int[Tensor, " row"], last: Int[Tensor, " row"], num_pieces: int
+) -> RowPieces:
+    """Pieces `first` to `last` of text `sentence` for each row, in texts padded to `num_pieces`."""
     start, sizes = sentence * num_pieces + first, last - first + 1
     if bool((sizes == 1).all()):
-        return pieces.index_select(0, start).float()
+        return RowPieces(start, None, sizes)
     row = torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
     within = torch.arange(len(row), device=row.device) - (torch.cumsum(sizes, dim=0) - sizes)[row]
-    chosen = pieces.index_select(0, start[row] + within).float()
-    return chosen.new_zeros(len(sizes), dim).index_add_(0, row, chosen) / sizes[:, None]
+    return RowPieces(start[row] + within, row, sizes)
+
+
+def pool_rows(states: Float[Tensor, "sentence piece dim"], found: RowPieces) -> Float[Tensor, "row dim"]:
+    """One vector a row, the mean of its pieces, in float32."""
+    chosen = states.flatten(0, 1).index_select(0, found.pieces).float()
+    if found.row is None:
+        return chosen
+    sums = chosen.new_zeros(len(found.sizes), chosen.shape[1]).index_add_(0, found.row, chosen)
+    return sums / found.sizes[:, None]
 
 
 def embed(
@@ -47,7 +60,8 @@ def embed(
     numbers = [number for number, rows in enumerate(spans) for _ in rows]
     ends = np.asarray([span for rows in spans for span in rows], dtype=np.int64).reshape(-1, 2)
     chosen = [torch.as_tensor(part, device=encoder.device) for part in (numbers, ends[:, 0], ends[:, 1])]
-    states = torch.stack([pool_rows(state, *chosen) for state in reading.hidden_states])
+    found = find_pieces(*chosen, num_pieces=reading.mask.shape[1])
+    states = torch.stack([pool_rows(state, found) for state in reading.hidden_states])
     return list(states.split([len(rows) for rows in spans], dim=1))
 
 

@@ -19,7 +19,7 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from torch.utils.data import DataLoader, Dataset
 
 from probes.encoder.make import Making, store_dtype
-from probes.encoder.pool import pool_rows
+from probes.encoder.pool import find_pieces, pool_rows
 from probes.errors import EncoderError
 
 LARGEST_FLOAT16 = 65504.0
@@ -155,8 +155,9 @@ class Extraction(lightning.LightningModule):
         shape = (len(hidden), len(batch["rows"][0]), self.making.encoder.dim)
         states = torch.empty(shape, dtype=self.dtype_on_disk, device=hidden[0].device)
         largest = torch.zeros(len(hidden), device=hidden[0].device)
+        found = find_pieces(*batch["rows"], num_pieces=hidden[0].shape[1])
         for layer, state in enumerate(hidden):
-            rows = pool_rows(state, *batch["rows"])
+            rows = pool_rows(state, found)
             states[layer] = rows
             # NaN stays NaN here. On a CPU this is ten times as fast as a norm, or as looking for finite numbers.
             largest[layer] = torch.stack(torch.aminmax(rows)).abs().max() if len(rows) else 0.0

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from probes.encoder.frozen import FrozenEncoder
-from probes.encoder.pool import embed, pool_rows
+from probes.encoder.pool import embed, find_pieces, pool_rows
 from probes.errors import CorpusError, EncoderError
 from probes.types import Corpus, Sentence
 from tests.reference.states import SlowReader
@@ -23,7 +23,8 @@ STATES = torch.arange(24.0).reshape(2, 3, 4)
 
 def rows(*spans: tuple[int, int, int]) -> list[list[float]]:
     """The rows made from pieces `first` to `last` of texts: (text, first, last)."""
-    return pool_rows(STATES, *torch.tensor(spans, dtype=torch.int64).reshape(-1, 3).T).tolist()
+    found = find_pieces(*torch.tensor(spans, dtype=torch.int64).reshape(-1, 3).T, num_pieces=3)
+    return pool_rows(STATES, found).tolist()
 
 
 def test_single_pieces_are_rows_in_order() -> None:
@@ -44,7 +45,8 @@ def test_no_rows_are_no_rows() -> None:
 
 @pytest.mark.parametrize("last", [0, 1])
 def test_rows_are_float32_whatever_the_states(last: int) -> None:
-    made = pool_rows(torch.ones(1, 2, 3, dtype=torch.bfloat16), *torch.tensor([[0], [0], [last]]))
+    found = find_pieces(*torch.tensor([[0], [0], [last]]), num_pieces=2)
+    made = pool_rows(torch.ones(1, 2, 3, dtype=torch.bfloat16), found)
     assert made.dtype == torch.float32
 
 
