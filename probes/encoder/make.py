@@ -1,5 +1,6 @@
 """A cache in the making: what one process prepares, what every process computes, and what one process finishes."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from probes.encoder.plan import Plan, place_rows, plan_batches
 from probes.encoder.scan import Scan, read_scan
 from probes.encoder.scanner import scan_corpus
 from probes.encoder.text import Texts
+from probes.errors import CorpusError
 from probes.types import Corpus, RowIndex, Unit
 
 
@@ -56,6 +58,9 @@ class Making:
             scan = read_scan(self.scratch, self.unit)
             if scan is None:
                 scan = scan_corpus(self.encoder, self.corpus, self.unit, self.texts, self.scratch)
+        except CorpusError:
+            shutil.rmtree(working_folder(self.place))  # a mistake of the caller; there is nothing to go on from
+            raise
         except OSError as error:
             raise cannot_write(self.place, error) from error
         self._prepared = self._read(scan)

@@ -226,6 +226,12 @@ def test_mistake_in_the_corpus_leaves_nothing(toy: FrozenEncoder, tmp_path: Path
     assert not (tmp_path / "caches").exists()
 
 
+def test_text_that_is_too_long_leaves_nothing(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="reads at most 5 pieces"):
+        extract(load(max_pieces=5), CORPUS, "word", folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".locks"]
+
+
 def long_corpus() -> Corpus:
     """Two texts of 40 and 9 words among which no two windows are alike, and one that fits."""
     words = [f"x{number}" if number % 3 else "dog" for number in range(40)]
