@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from probes.corpus import from_lists, read_corpus
     from probes.encoder.load import load_encoder
     from probes.errors import ProbesError
+    from probes.fit.classifier import LayerProbe, LayerwiseClassifier
     from probes.study.curve import Curve
     from probes.study.curves import Curves, read_results
     from probes.study.face import encode, probe, run
@@ -29,6 +30,8 @@ _HOMES = {
     "EncoderConfig": "probes.config",
     "Experiment": "probes.config",
     "FitConfig": "probes.config",
+    "LayerProbe": "probes.fit.classifier",
+    "LayerwiseClassifier": "probes.fit.classifier",
     "Pair": "probes.types",
     "ProbesError": "probes.errors",
     "Sentence": "probes.types",
@@ -53,6 +56,8 @@ __all__ = [
     "EncoderConfig",
     "Experiment",
     "FitConfig",
+    "LayerProbe",
+    "LayerwiseClassifier",
     "Pair",
     "ProbesError",
     "Sentence",

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from probes.errors import CorpusError, TaskError, list_names
 
 Unit = Literal["word", "sentence"]
+Answer = Literal["class", "labels", "number"]
+"""One class, several labels at once, or numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,13 @@ class Rows:
     """The examples of one split of a task.
 
     `index[example, slot]` are rows of the cache: one slot for words and sentences. `labels` are codes into
-    the task's label names, `groups` number the clusters that intervals resample, `words` are the codes of
+    the task's label names, [example]; where an example has several labels, 0 or 1 for each name, and where it has
+    numbers, these, [example, output]. `groups` number the clusters that intervals resample, `words` are the codes of
     the unit that recurs (-1 where nothing does).
     """
 
     index: Int[np.ndarray, "example slot"]
-    labels: Int[np.ndarray, " example"]
+    labels: Shaped[np.ndarray, "example *output"]
     groups: Int[np.ndarray, " example"]
     words: Int[np.ndarray, " example"]
 
@@ -126,12 +129,13 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A question with its answer for every example: label names and, for each split, rows."""
+    """A question with its answer for every example: names of labels (or of numbers) and, for each split, rows."""
 
     name: str
     unit: Unit
     labels: tuple[str, ...]
     splits: Mapping[str, Rows]
+    answer: Answer = "class"
 
     def with_labels(self, name: str, labels: Mapping[str, np.ndarray]) -> "Task":
         """The same rows under other labels; this is how a control is made of a task."""

@@ -150,7 +150,7 @@ def test_package_keeps_the_rule(rule):
         (find_upward_imports, "types.py", "import probes.seed", 1, "probes.seed"),
         (find_upward_imports, "errors.py", "import probes", 1, "probes"),
         (find_upward_imports, "config/fit.py", "import_module('probes.fit')", 1, "probes.fit"),
-        (find_confined_imports, "fit/linear.py", "import pytorch_lightning as pl", 1, "pytorch_lightning"),
+        (find_confined_imports, "fit/bank.py", "import pytorch_lightning as pl", 1, "pytorch_lightning"),
         (find_confined_imports, "fit/stack.py", "import lightning.pytorch", 1, "lightning.pytorch"),
         (find_confined_imports, "cli.py", "from wandb import init", 1, "wandb.init"),
         (find_confined_imports, "study.py", "if x:\n    import typer", 2, "typer"),

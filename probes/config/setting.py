@@ -41,6 +41,9 @@ def _explain(model: type[Settings], detail: Any) -> str:
         return f"Key {key!r} is needed and is not there. Add it."
     if detail["type"] == "invalid_key":
         return f"Key {key!r} should be text, but is {detail['input']!r}. Quote it."
+    if detail["type"] == "value_error":
+        # A rule over several keys: its own words say what was expected and what to do.
+        return f"{f'{key}: ' if key else ''}{detail['msg'].removeprefix('Value error, ')}."
     expected = detail["msg"].partition(" should ")[2] or f"be otherwise ({detail['msg']})"
     return f"Key {key!r} should {expected}, but is {detail['input']!r}. Change it."
 

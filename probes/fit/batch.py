@@ -1,20 +1,24 @@
-"""Batches of rows of all layers at once, read by blocks so that reading is sequential."""
+"""Batches of rows of all layers at once: blocks of neighbours in random order, the next one ready in time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from queue import Queue
+from threading import Event, Thread
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
-from probes.fit.feature import FeatureStatistics
+from probes.fit.read import Range, Scale, SplitRows
 from probes.seed import generator
 
 BLOCK_ROWS = 128
 
+Batch = tuple[Float[Tensor, "layer row feature"], Int[Tensor, " row"]]
+"""Features of every layer that is read, and the numbers of the examples."""
 
-def order_blocks(num_rows: int, batch_rows: int, seed: int, epoch: int) -> list[np.ndarray]:
+
+def order_blocks(num_rows: int, batch_rows: int, seed: int, epoch: int) -> list[list[Range]]:
     """Batches of one epoch: blocks of neighbouring rows in random order, cut into batches.
 
     A function of the number of rows, the size of a batch and the seed; never of the number of probes.
@@ -22,50 +26,104 @@ def order_blocks(num_rows: int, batch_rows: int, seed: int, epoch: int) -> list[
     block = min(BLOCK_ROWS, max(1, batch_rows // 8))
     starts = np.arange(0, num_rows, block)
     generator(seed, "fit.order", epoch).shuffle(starts)
-    order = np.concatenate([np.arange(start, min(start + block, num_rows)) for start in starts])
-    return [order[start : start + batch_rows] for start in range(0, num_rows, batch_rows)]
+    batches: list[list[Range]] = [[]]
+    room = batch_rows
+    for start in starts.tolist():
+        stop = min(start + block, num_rows)
+        while start < stop:
+            if room == 0:
+                batches.append([])
+                room = batch_rows
+            taken = min(room, stop - start)
+            batches[-1].append((start, start + taken))
+            start, room = start + taken, room - taken
+    return batches
 
 
-def read_standardised(
-    layers: Sequence[np.ndarray], rows: Int[np.ndarray, " row"], statistics: FeatureStatistics
-) -> Float[Tensor, "layer row dim"]:
-    """Rows of all layers with mean 0 and variance 1; dead dimensions are 0."""
-    states = torch.empty((len(layers), len(rows), layers[0].shape[1]))
-    for number, layer in enumerate(layers):
-        states[number] = torch.from_numpy(layer[rows])
-    return states.sub_(statistics.mean[:, None]).mul_(statistics.inverse_std[:, None])
+def cut_in_order(num_rows: int, batch_rows: int) -> list[list[Range]]:
+    """Batches in corpus order."""
+    return [[(start, min(start + batch_rows, num_rows))] for start in range(0, num_rows, batch_rows)]
 
 
-class RowBatches(IterableDataset):
-    """Standardised states [layer, row, dim] with the labels [target, row] of every target.
+class RowBatches:
+    """The batches of one split, epoch after epoch; shuffled anew every epoch if a seed is given.
 
-    Shuffled anew every epoch if a seed is given, else in corpus order.
+    `layers` are the layers that are read; layers whose probes have all finished are taken out between epochs.
+    The next batch is made ready while this one is computed: with `is_threaded` it is made by a thread, which pays
+    where the arithmetic runs on another device; else the kernel is asked to fetch its pages, since a thread would
+    only take a core from the products. Memory holds three batches whatever the number of rows.
     """
 
     def __init__(
         self,
-        layers: Sequence[np.ndarray],
-        rows: Int[np.ndarray, " example"],
-        labels: Int[np.ndarray, "target example"],
-        statistics: FeatureStatistics,
+        rows: SplitRows,
+        scale: Scale,
         *,
         batch_rows: int,
+        dtype: torch.dtype = torch.float32,
         seed: int | None = None,
     ) -> None:
-        self.layers, self.rows, self.statistics = layers, rows, statistics
-        self.labels = torch.from_numpy(labels)
-        self.batch_rows, self.seed, self.epoch = batch_rows, seed, 0
+        self.rows, self.scale, self.batch_rows, self.dtype, self.seed = rows, scale, batch_rows, dtype, seed
+        self.layers, self.epoch, self.is_threaded = list(range(len(rows.layers))), 0, False
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_rows)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         if self.seed is None:
-            starts = range(0, len(self.rows), self.batch_rows)
-            batches = [np.arange(start, min(start + self.batch_rows, len(self.rows))) for start in starts]
+            plan = cut_in_order(len(self.rows), self.batch_rows)
         else:
-            batches = order_blocks(len(self.rows), self.batch_rows, self.seed, self.epoch)
+            plan = order_blocks(len(self.rows), self.batch_rows, self.seed, self.epoch)
             self.epoch += 1
-        for examples in batches:
-            states = read_standardised(self.layers, self.rows[examples], self.statistics)
-            yield states, self.labels[:, torch.from_numpy(examples)]
+        size = min(self.batch_rows, len(self.rows))
+        # Threaded: one batch is used, one waits, one is filled.
+        buffers = [self._buffer(size) for _ in range(3 if self.is_threaded else 1)]
+        reads = [(ranges, buffers[number % len(buffers)]) for number, ranges in enumerate(plan)]
+        if self.is_threaded:
+            yield from ahead(lambda read: self._read(*read), reads)
+            return
+        for number, read in enumerate(reads):
+            if number + 1 < len(reads):
+                self.rows.announce(reads[number + 1][0], self.layers)
+            yield self._read(*read)
+
+    def _buffer(self, size: int) -> Tensor:
+        return torch.empty((len(self.layers), size, self.rows.num_features), dtype=self.dtype)
+
+    def _read(self, ranges: Sequence[Range], buffer: Tensor) -> Batch:
+        examples = torch.cat([torch.arange(start, stop) for start, stop in ranges])
+        out = buffer[:, : len(examples)]
+        return self.rows.read(ranges, self.layers, self.scale, out=out), examples
+
+
+def ahead(make: Callable, wanted: Sequence) -> Iterator:
+    """What `make` gives for each, the next one made in a thread while this one is used.
+
+    An error in the thread is raised where the value was asked for; a consumer that stops early stops it.
+    """
+    ready: Queue = Queue(maxsize=1)
+    stopped = Event()
+
+    def work() -> None:
+        try:
+            for one in wanted:
+                if stopped.is_set():
+                    return
+                ready.put((make(one), None))
+        except BaseException as error:
+            ready.put((None, error))
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        for _ in wanted:
+            value, error = ready.get()
+            if error is not None:
+                raise error
+            yield value
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            while not ready.empty():
+                ready.get()
+            thread.join(timeout=0.01)

@@ -1,15 +1,18 @@
 """What a stack must know about its features: scale, dead dimensions, and a basis in which they are white."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from probes.errors import FitError
+from probes.fit.read import CHUNK_ROWS, Scale, SplitRows
 from probes.seed import generator
+
+Kind = Literal["white", "standard", "raw"]
 
 # A dimension whose spread is this small a share of the layer's typical value is dead: LayerNorm gains of 1e-9
 # and less leave rounding noise there, while [CLS] at low layers really varies by 1e-3.
@@ -18,53 +21,53 @@ DEAD_SHARE = 1e-5
 # states lie in a hyperplane (smallest eigenvalue about 1e-8, the next .01 to .03).
 NOISE_SHARE = 1e-6
 SAMPLE_ROWS = 20_000
-CHUNK_ROWS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureStatistics:
     """Statistics of the training rows of every layer.
 
-    `basis[layer]` maps white coordinates to standardised features: x_standard = basis @ white is inverted by
-    the probe, whose weights on standardised features are `basis @ weights_white`. `penalty[layer, white]` is
-    what one unit of squared white weight adds to the squared norm of the standardised weights.
+    `basis[layer]` has the coordinates in which a fit takes its steps: weights on features are weights in these
+    coordinates @ basis transposed. `penalty[layer, white]` is what one unit of squared weight there adds to the
+    squared norm of the weights on features.
     """
 
-    mean: Float[Tensor, "layer dim"]
-    inverse_std: Float[Tensor, "layer dim"]
-    """Zero where a dimension is dead."""
-    basis: Float[Tensor, "layer dim white"]
+    scale: Scale
+    basis: Float[Tensor, "layer feature white"]
     penalty: Float[Tensor, "layer white"]
 
     @property
-    def is_dead(self) -> Bool[Tensor, "layer dim"]:
-        return self.inverse_std == 0
+    def is_dead(self) -> Bool[Tensor, "layer feature"]:
+        return self.scale.inverse_std == 0
 
 
-def measure_features(layers: Sequence[np.ndarray], rows: Int[np.ndarray, " example"], seed: int) -> FeatureStatistics:
-    """Mean, spread and whitening basis of each layer over the training rows.
+def measure_features(rows: SplitRows, seed: int, kind: Kind = "white") -> FeatureStatistics:
+    """Scale and basis of each layer over the training rows.
 
-    Raises FitError when a state is not a finite number.
+    `white` standardises and takes steps in whitened coordinates, `standard` only standardises, `raw` takes
+    states as they are. Raises FitError when a state is not a finite number.
     """
-    mean, std, rms = (torch.stack(part) for part in zip(*(_moments(layer, rows) for layer in layers), strict=True))
-    for number, spread in enumerate(std):
-        _check_finite(spread, "Training", number)
+    num_layers, num_features = len(rows.layers), rows.num_features
+    moments = [_moments(rows, layer) for layer in range(num_layers)]
+    mean, std, rms = (torch.stack(part) for part in zip(*moments, strict=True))
     inverse_std = torch.where(std > DEAD_SHARE * rms[:, None], 1 / std.clamp_min(1e-30), 0).float()
-    stream = generator(seed, "fit.basis")
-    sample = np.sort(stream.choice(rows, size=min(SAMPLE_ROWS, len(rows)), replace=False))
-    bases = [
-        _white_basis((torch.from_numpy(layer[sample].astype(np.float32)) - mean[number].float()) * inverse_std[number])
-        for number, layer in enumerate(layers)
-    ]
-    basis, penalty = (torch.stack(part) for part in zip(*bases, strict=True))
-    return FeatureStatistics(mean.float(), inverse_std, basis, penalty)
+    scale = Scale(mean.float(), inverse_std)
+    if kind == "raw":
+        scale = Scale(torch.zeros_like(scale.mean), torch.ones_like(inverse_std))
+    if kind == "white":
+        bases = [_white_basis(_sample(rows, layer, scale, seed)) for layer in range(num_layers)]
+        basis, penalty = (torch.stack(part) for part in zip(*bases, strict=True))
+    else:
+        basis = torch.eye(num_features).expand(num_layers, -1, -1)
+        penalty = torch.ones(num_layers, num_features)
+    return FeatureStatistics(scale, basis, penalty)
 
 
-def check_dev(layers: Sequence[np.ndarray], rows: Int[np.ndarray, " example"]) -> None:
+def check_dev(rows: SplitRows) -> None:
     """Raise FitError when a state of dev is not a finite number: its answers would choose the settings."""
-    for number, layer in enumerate(layers):
+    for layer in range(len(rows.layers)):
         for start in range(0, len(rows), CHUNK_ROWS):
-            _check_finite(torch.from_numpy(layer[rows[start : start + CHUNK_ROWS]]), "Dev", number)
+            _check_finite(rows.chunk(start, [layer], None).sum(), "Dev", layer)
 
 
 def _check_finite(values: Tensor, name: str, layer: int) -> None:
@@ -75,24 +78,37 @@ def _check_finite(values: Tensor, name: str, layer: int) -> None:
         )
 
 
-def _moments(layer: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+def _moments(rows: SplitRows, layer: int) -> tuple[Tensor, Tensor, Tensor]:
     # Sums around the first row, float32 within a chunk and float64 over chunks: errors stay near 1e-6 of a spread.
-    origin = torch.from_numpy(layer[rows[0]].astype(np.float64))
-    total, squares = torch.zeros_like(origin), torch.zeros_like(origin)
+    origin = rows.chunk(0, [layer], None)[0, 0].clone()
+    total, squares = (torch.zeros(rows.num_features, dtype=torch.float64) for _ in range(2))
     for start in range(0, len(rows), CHUNK_ROWS):
-        chunk = torch.from_numpy(layer[rows[start : start + CHUNK_ROWS]].astype(np.float32)) - origin.float()
+        chunk = rows.chunk(start, [layer], None)[0].sub_(origin)
         total += chunk.sum(dim=0)
         squares += chunk.square_().sum(dim=0)
+    _check_finite(squares, "Training", layer)
     shift = total / len(rows)
     variance = (squares / len(rows) - shift.square()).clamp_min(0)
     mean = origin + shift
     return mean, variance.sqrt(), (mean.square() + variance).mean().sqrt()
 
 
-def _white_basis(standardised: Float[Tensor, "row dim"]) -> tuple[Tensor, Tensor]:
-    correlation = (standardised.T @ standardised).double() / len(standardised)
+def _sample(rows: SplitRows, layer: int, scale: Scale, seed: int) -> Float[Tensor, "row feature"]:
+    chosen = sample_examples(len(rows), SAMPLE_ROWS, seed, "fit.basis")
+    sample = SplitRows(rows.layers, rows.index[chosen])
+    out = torch.empty((1, len(chosen), rows.num_features))
+    return sample.read([(0, len(chosen))], [layer], scale, out=out)[0]
+
+
+def sample_examples(num_rows: int, size: int, seed: int, stream: str) -> np.ndarray:
+    """Examples of a seeded sample, in their order."""
+    return np.sort(generator(seed, stream).choice(num_rows, size=min(size, num_rows), replace=False))
+
+
+def _white_basis(features: Float[Tensor, "row feature"]) -> tuple[Tensor, Tensor]:
+    correlation = (features.T @ features).double() / len(features)
     values, vectors = torch.linalg.eigh(correlation)
     is_kept = values > NOISE_SHARE * values[-1].clamp_min(1e-30)
     inverse_root = torch.where(is_kept, values.clamp_min(1e-30).rsqrt(), 0)
-    # W = basis @ A and orthogonal eigenvectors: |W|^2 = sum over white coordinates of A^2 / eigenvalue.
+    # W = A @ basis^T and orthogonal eigenvectors: |W|^2 = sum over white coordinates of A^2 / eigenvalue.
     return (vectors * inverse_root).float(), inverse_root.square().float()

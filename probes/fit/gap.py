@@ -1,7 +1,8 @@
-"""How far a fitted linear probe is from the optimum of its own objective.
+"""How far linear probes are from their optimum, without solving them.
 
-The gap f(w) - f(w*) of a smooth convex objective is about half the Newton decrement, g H^-1 g / 2. The gradient g
-is that of all training rows; H is taken on a sample of rows and inverted by conjugate gradients.
+The objective is convex, so half the Newton decrement g' H^-1 g / 2 tells the distance to the minimum near it. The
+gradient is taken over all training rows, the Hessian over a sample of rows, and H^-1 g by conjugate gradients in
+white coordinates, in which H is close to the identity. Each step of conjugate gradients raises the estimate.
 """
 
 from collections.abc import Iterator
@@ -20,65 +21,67 @@ CONVERGED_GAP = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
-class Probes:
-    """One linear probe for each layer and target in white coordinates, with its penalty."""
+class LinearProbes:
+    """One linear probe of classes for each layer and target, in white coordinates."""
 
-    weights: Float[Tensor, "layer white target label"]
+    weights: Float[Tensor, "layer target label white"]
     bias: Float[Tensor, "layer target label"]
     penalty: Float[Tensor, "layer white"]
     """l2 of the layer x penalty of one unit of squared white weight."""
-    basis: Float[Tensor, "layer dim white"]
+    basis: Float[Tensor, "layer feature white"]
 
-    def white(self, states: Float[Tensor, "layer row dim"]) -> Float[Tensor, "layer row white"]:
+    def white(self, states: Float[Tensor, "layer row feature"]) -> Float[Tensor, "layer row white"]:
         return torch.bmm(states, self.basis)
 
-    def probabilities(self, white: Float[Tensor, "layer row white"]) -> Float[Tensor, "layer row target label"]:
-        return (product(white, self.weights) + self.bias[:, None]).softmax(dim=-1)
+    def shares(self, white: Float[Tensor, "layer row white"]) -> Float[Tensor, "layer target label row"]:
+        """The probability of every label."""
+        return (product(self.weights, white) + self.bias[..., None]).softmax(dim=2)
 
 
 def product(
-    white: Float[Tensor, "layer row white"], weights: Float[Tensor, "layer white target label"]
-) -> Float[Tensor, "layer row target label"]:
-    """Rows times weights, for every layer."""
-    return torch.bmm(white, weights.flatten(2)).unflatten(2, weights.shape[2:])
+    weights: Float[Tensor, "layer target label white"], white: Float[Tensor, "layer row white"]
+) -> Float[Tensor, "layer target label row"]:
+    """Weights times rows, for every layer."""
+    return torch.bmm(weights.flatten(1, 2), white.transpose(1, 2)).unflatten(1, weights.shape[1:3])
 
 
 def transposed_product(
-    white: Float[Tensor, "layer row white"], values: Float[Tensor, "layer row target label"]
-) -> Float[Tensor, "layer white target label"]:
-    """Transposed rows times values, for every layer."""
-    return torch.bmm(white.transpose(1, 2), values.flatten(2)).unflatten(2, values.shape[2:])
+    values: Float[Tensor, "layer target label row"], white: Float[Tensor, "layer row white"]
+) -> Float[Tensor, "layer target label white"]:
+    """Values times transposed rows, for every layer."""
+    return torch.bmm(values.flatten(1, 2), white).unflatten(1, values.shape[1:3])
 
 
 def estimate_gap(
-    probes: Probes,
-    batches: Iterator[tuple[Float[Tensor, "layer row dim"], Int[Tensor, "target row"]]],
-    sample: Float[Tensor, "layer row dim"],
+    probes: LinearProbes,
+    batches: Iterator[tuple[Float[Tensor, "layer row feature"], Int[Tensor, "target row"]]],
+    sample: Float[Tensor, "layer row feature"],
 ) -> Float[Tensor, "layer target"]:
     """Objective minus its minimum, in nats for each example, for each layer and target."""
-    gradient = _gradient(probes, batches)
-    return _half_decrement(probes, gradient, probes.white(sample))
+    return _half_decrement(probes, _gradient(probes, batches), probes.white(sample))
 
 
-def _gradient(probes: Probes, batches: Iterator[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    weights, bias = torch.zeros_like(probes.weights), torch.zeros_like(probes.bias)
+def _gradient(probes: LinearProbes, batches: Iterator[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    on_features, bias = torch.zeros_like(probes.weights), torch.zeros_like(probes.bias)
+    # Rows stay as they are: it is cheaper to turn the weights, and the gradient once at the end.
+    turned = torch.bmm(probes.weights.flatten(1, 2), probes.basis.transpose(1, 2)).view_as(probes.weights)
     num_rows = 0
     for states, labels in batches:
-        white = probes.white(states)
-        residual = probes.probabilities(white)
-        wanted = labels.T[None, :, :, None].expand(*residual.shape[:-1], 1)
-        residual.scatter_add_(-1, wanted, torch.full_like(residual[..., :1], -1.0))
-        weights += transposed_product(white, residual)
-        bias += residual.sum(dim=1)
+        residual = (product(turned, states) + probes.bias[..., None]).softmax(dim=2)
+        wanted = labels.long()[None, :, None].expand(len(residual), -1, -1, -1)
+        residual.scatter_add_(2, wanted, torch.full_like(residual[:, :, :1], -1.0))
+        on_features += transposed_product(residual, states)
+        bias += residual.sum(dim=3)
         num_rows += labels.shape[1]
-    return weights / num_rows + probes.weights * probes.penalty[..., None, None], bias / num_rows
+    weights = torch.bmm(on_features.flatten(1, 2), probes.basis).view_as(probes.weights) / num_rows
+    return weights + probes.weights * probes.penalty[:, None, None], bias / num_rows
 
 
 def _half_decrement(
-    probes: Probes, gradient: tuple[Tensor, Tensor], white: Float[Tensor, "layer row white"]
+    probes: LinearProbes, gradient: tuple[Tensor, Tensor], white: Float[Tensor, "layer row white"]
 ) -> Float[Tensor, "layer target"]:
     """Conjugate gradients from zero lower the quadratic model by what this returns; it rises with each step."""
-    shares = probes.probabilities(white)
+    shares = probes.shares(white)
     residual = tuple(-part for part in gradient)
     direction = tuple(part.clone() for part in residual)
     squared = _dot(residual, residual)
@@ -96,17 +99,17 @@ def _half_decrement(
 
 
 def _hessian_product(
-    probes: Probes, white: Tensor, shares: Tensor, direction: tuple[Tensor, ...]
+    probes: LinearProbes, white: Tensor, shares: Tensor, direction: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor]:
     weights, bias = direction
-    logits = product(white, weights) + bias[:, None]
-    change = shares * (logits - (shares * logits).sum(dim=-1, keepdim=True)) / white.shape[1]
-    return transposed_product(white, change) + weights * probes.penalty[..., None, None], change.sum(dim=1)
+    logits = product(weights, white) + bias[..., None]
+    change = shares * (logits - (shares * logits).sum(dim=2, keepdim=True)) / white.shape[1]
+    return transposed_product(change, white) + weights * probes.penalty[:, None, None], change.sum(dim=3)
 
 
 def _dot(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> Float[Tensor, "layer target"]:
-    return (left[0] * right[0]).sum(dim=(1, 3)) + (left[1] * right[1]).sum(dim=2)
+    return (left[0] * right[0]).sum(dim=(2, 3)) + (left[1] * right[1]).sum(dim=2)
 
 
 def _scale(factor: Float[Tensor, "layer target"], part: Tensor) -> Tensor:
-    return part * (factor[:, None, :, None] if part.ndim == 4 else factor[:, :, None])
+    return part * (factor[..., None, None] if part.ndim == 4 else factor[..., None])

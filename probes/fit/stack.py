@@ -1,4 +1,4 @@
-"""All probes of a study in one Lightning fit: one batch read, one batched product, the sum of K losses.
+"""All probes of a study in one Lightning fit: one batch read, one batched product a bank, the sum of K losses.
 
 The K problems share nothing but the batches: the optimiser is element-wise, gradients are never clipped
 together, and every probe keeps its own best weights on dev.
@@ -7,148 +7,112 @@ together, and every probe keeps its own best weights on dev.
 import logging
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pytorch_lightning as lightning
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from probes.config import FitConfig
-from probes.errors import FitError
-from probes.fit.batch import RowBatches
-from probes.fit.feature import FeatureStatistics
-from probes.fit.linear import LinearStack, StackShape
+from probes.fit.bank import Bank
+from probes.fit.batch import Batch, RowBatches
 from probes.seed import stream_seed
 
 SMALLEST_NUMBER_OF_BATCHES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class BestWeights:
-    """Each probe at its best epoch on dev."""
-
-    weights: Float[Tensor, "layer white penalty target label"]
-    """In white coordinates."""
-    bias: Float[Tensor, "layer penalty target label"]
-    dev_accuracy: Float[Tensor, "layer penalty target"]
-    epochs: Int[Tensor, "layer penalty target"]
-    """Passes over train before the best epoch ended, from 1."""
-
-
 class ProbeStack(lightning.LightningModule):
-    """The LightningModule that holds every probe of a fit."""
+    """The LightningModule that holds every probe of a fit, in banks of one shape each."""
 
-    def __init__(self, stack: LinearStack, config: FitConfig, num_steps: int) -> None:
+    def __init__(self, banks: Sequence[Bank], train: RowBatches, dev: RowBatches, seed: int) -> None:
         super().__init__()
-        self.stack, self.config, self.num_steps = stack, config, num_steps
-        shape = (stack.shape.num_layers, stack.shape.num_penalties, stack.shape.num_targets)
-        self.best_accuracy = torch.full(shape, -1.0)
-        self.best_epoch = torch.zeros(shape, dtype=torch.long)
-        self.best_weights = stack.weights.detach().clone()
-        self.best_bias = stack.bias.detach().clone()
-        self.correct = torch.zeros(shape, dtype=torch.long)
-        self.num_dev = 0
+        # Every bank takes its own step: no optimiser is shared, so none is Lightning's.
+        self.automatic_optimization = False
+        self.banks = torch.nn.ModuleList(banks)
+        self.train_batches, self.dev_batches, self.seed = train, dev, seed
+        self.num_steps = 0
 
-    def training_step(self, batch: Sequence[Tensor], batch_index: int) -> Tensor:
-        return self.stack.losses(*batch).sum()
+    def configure_optimizers(self) -> None:
+        return None
 
-    def configure_optimizers(self) -> dict:
-        optimizer = torch.optim.Adam(self.stack.parameters(), lr=self.config.step_size)
-        decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / self.num_steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": decay, "interval": "step"}}
+    def on_fit_start(self) -> None:
+        self.train_batches.is_threaded = self.dev_batches.is_threaded = self.device.type != "cpu"
+        for bank in self._all():
+            bank.place(self.device)
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        states, examples = batch
+        drop = SharedDropout(stream_seed(self.seed, "fit.dropout", self.num_steps))
+        self.num_steps += 1
+        for bank in self._running():
+            bank.train_step(self._of(bank, states, self.train_batches), examples, drop)
 
     def on_validation_epoch_start(self) -> None:
-        self.correct.zero_()
-        self.num_dev = 0
+        for bank in self._running():
+            bank.start_dev()
 
-    def validation_step(self, batch: Sequence[Tensor], batch_index: int) -> None:
-        states, labels = batch
-        predicted = self.stack(states).argmax(dim=-1)
-        self.correct += (predicted == labels.T[None, :, None, :]).sum(dim=1).cpu()
-        self.num_dev += labels.shape[1]
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        states, examples = batch
+        for bank in self._running():
+            bank.read_dev(self._of(bank, states, self.dev_batches), examples)
 
     def on_validation_epoch_end(self) -> None:
-        accuracy = self.correct / self.num_dev
-        # Of equals the later: it is nearer to the optimum.
-        is_better = accuracy >= self.best_accuracy
-        self.best_accuracy = torch.where(is_better, accuracy, self.best_accuracy)
-        self.best_epoch[is_better] = self.current_epoch + 1
-        columns = is_better[..., None].expand(*is_better.shape, self.stack.shape.num_labels).flatten(1)
-        columns = columns.to(self.best_weights.device)
-        self.best_weights = torch.where(columns[:, None], self.stack.weights.detach(), self.best_weights)
-        self.best_bias = torch.where(columns[:, None], self.stack.bias.detach(), self.best_bias)
+        for bank in self._running():
+            bank.end_epoch()
+        layers = sorted({layer for bank in self._running() for layer in bank.layers.tolist()})
+        if not layers:
+            self.trainer.should_stop = True
+        elif layers != self.train_batches.layers:
+            # Layers whose probes have all ended are not read any more.
+            self.train_batches.layers = self.dev_batches.layers = layers
 
-    def best(self) -> BestWeights:
-        """Each probe's weights at its best epoch; raises FitError if one is not a finite number."""
-        shape = self.stack.shape
-        sizes = (shape.num_penalties, shape.num_targets, shape.num_labels)
-        columns = torch.isfinite(self.best_weights).all(dim=1) & torch.isfinite(self.best_bias[:, 0])
-        finite = columns.view(shape.num_layers, *sizes).all(dim=-1)
-        if not finite.all():
-            layer, penalty, target = torch.nonzero(~finite)[0].tolist()
-            raise FitError(
-                f"Weights should be finite numbers, but the probe of layer {layer}, l2 {self.config.l2[penalty]:g}, "
-                f"target {target} diverged. Lower fit.step_size (now {self.config.step_size:g})."
-            )
-        return BestWeights(
-            weights=self.best_weights.unflatten(2, sizes).cpu(),
-            bias=self.best_bias[:, 0].unflatten(1, sizes).cpu(),
-            dev_accuracy=self.best_accuracy,
-            epochs=self.best_epoch,
-        )
+    def _all(self) -> list[Bank]:
+        return list(self.banks)  # type: ignore[arg-type]
+
+    def _running(self) -> list[Bank]:
+        return [bank for bank in self._all() if len(bank.layers)]
+
+    def _of(self, bank: Bank, states: Tensor, batches: RowBatches) -> Tensor:
+        layers = bank.layers.tolist()
+        return states if layers == batches.layers else states[[batches.layers.index(layer) for layer in layers]]
+
+
+@dataclass
+class SharedDropout:
+    """One mask a step for each size, shared by every probe and layer: it depends on the seed and the step alone,
+    so another probe in the stack changes nothing (and paired probes differ by less)."""
+
+    seed: int
+
+    def __call__(self, values: Tensor, share: float) -> Tensor:
+        if share == 0:
+            return values
+        num_features, num_rows = values.shape[-2:]
+        # The size belongs to the stream: two layers of units of one size would else lose the same ones.
+        stream = torch.Generator().manual_seed(stream_seed(self.seed, "mask", values.ndim, num_features))
+        mask = torch.rand((num_features, num_rows), generator=stream) >= share
+        return values * (mask.to(device=values.device, dtype=values.dtype) / (1 - share))
 
 
 def plan_steps(num_rows: int, config: FitConfig) -> tuple[int, int]:
     """Rows in a batch and passes over the rows, so that a small corpus is still fitted.
 
     >>> plan_steps(204_577, FitConfig()), plan_steps(160, FitConfig())
-    ((1024, 6), (10, 32))
+    ((1024, 4), (10, 32))
     """
     batch_rows = max(1, min(config.batch_rows, num_rows // SMALLEST_NUMBER_OF_BATCHES))
     batches = -(-num_rows // batch_rows)
     return batch_rows, max(config.epochs, -(-config.min_steps // batches))
 
 
-def fit_stack(
-    layers: Mapping[str, Sequence[np.ndarray]],
-    rows: Mapping[str, Int[np.ndarray, " example"]],
-    labels: Mapping[str, Int[np.ndarray, "target example"]],
-    statistics: FeatureStatistics,
-    config: FitConfig,
-    *,
-    num_labels: int,
-    seed: int,
-) -> tuple[BestWeights, LinearStack]:
-    """Fit layer x penalty x target probes; the dictionaries are keyed by split, `train` and `dev` are read."""
-    shape = StackShape(len(layers["train"]), len(config.l2), len(labels["train"]), num_labels)
-    stack = LinearStack(shape, statistics, torch.tensor(config.l2))
-    order_seed = stream_seed(seed, "fit")
-    batch_rows, epochs = plan_steps(len(rows["train"]), config)
-    loaders = []
-    for split, split_seed in (("train", order_seed), ("dev", None)):
-        batches = RowBatches(
-            layers[split],
-            rows[split],
-            labels[split],
-            statistics,
-            batch_rows=batch_rows,
-            seed=split_seed,
-        )
-        # A generator of its own: a loader draws a seed, and would change the caller's random state.
-        loaders.append(DataLoader(batches, batch_size=None, generator=torch.Generator()))
-    module = ProbeStack(stack, config, num_steps=epochs * len(loaders[0]))
-    _train(module, loaders, epochs)
-    return module.best(), stack
-
-
-def _train(module: ProbeStack, loaders: Sequence[DataLoader], epochs: int) -> None:
+def fit_stack(banks: Sequence[Bank], train: RowBatches, dev: RowBatches, *, epochs: int, seed: int) -> None:
+    """Fit every probe of every bank, until all have ended or `epochs` are over."""
+    module = ProbeStack(banks, train, dev, seed)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # Lightning advises loader workers; rows come from a memory map, and a worker would only copy them.
+        # Lightning advises loader workers, which would only copy what a memory map already gives, and an
+        # optimiser of its own, which every bank has.
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer = lightning.Trainer(
             accelerator="auto",
@@ -160,4 +124,4 @@ def _train(module: ProbeStack, loaders: Sequence[DataLoader], epochs: int) -> No
             enable_model_summary=False,
             enable_progress_bar=sys.stderr.isatty(),
         )
-        trainer.fit(module, train_dataloaders=loaders[0], val_dataloaders=loaders[1])
+        trainer.fit(module, train_dataloaders=train, val_dataloaders=dev)

@@ -36,7 +36,7 @@ def _layer_row(record: Record, layer: int) -> tuple[str, ...]:
         interval(score),
         *controls,
         percent(dev),
-        f"{gap:.4f}",
+        "-" if gap is None else f"{gap:.4f}",
     )
 
 

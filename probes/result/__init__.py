@@ -2,11 +2,12 @@
 
 from probes.result.frame import to_frame
 from probes.result.outcome import Outcomes, load_outcomes, save_outcomes
-from probes.result.record import Confusion, Fingerprints, ProbeRow, Record, Score, read_record, write_record
+from probes.result.record import Confusion, Fingerprints, GridRow, ProbeRow, Record, Score, read_record, write_record
 
 __all__ = [
     "Confusion",
     "Fingerprints",
+    "GridRow",
     "Outcomes",
     "ProbeRow",
     "Record",

@@ -62,12 +62,31 @@ class ProbeRow(_Frozen):
     variant: str
     draw: int | None
     l2: float
+    step_size: float | None = None
+    """First step size of the optimiser; none for the exact solver."""
     epochs: int
+    """Passes over train up to the best one on dev; for the exact solver its passes over the rows."""
     dev_accuracy: float
-    gap: float
-    """Objective minus its minimum, nats for each training row."""
+    gap: float | None
+    """Objective minus its minimum, nats for each training row; none where it cannot be told."""
     gap_kind: str
+    """`estimate` by a few steps on a sample, `exact`, or `none`."""
     converged: bool
+    diverged: bool = False
+    """Whether its steps ended in numbers that are not finite; what is scored is its best epoch before."""
+
+
+class GridRow(_Frozen):
+    """One candidate setting of the task at one layer, with what dev said."""
+
+    layer: int
+    l2: float
+    step_size: float | None
+    dev_accuracy: float | None
+    """None where it diverged."""
+    dev_loss: float | None
+    """Mean negative log-likelihood, in nats."""
+    chosen: bool
 
 
 class Confusion(_Frozen):
@@ -106,6 +125,8 @@ class Record(_Frozen):
     """Layers that comparison with the best does not exclude on test."""
     scores: tuple[Score, ...]
     probes: tuple[ProbeRow, ...]
+    grid: tuple[GridRow, ...] = ()
+    """The candidates among which dev chose."""
     confusion: Confusion
     supports: dict[str, dict[str, int]]
     """Examples of each label, by split."""
@@ -124,7 +145,7 @@ class Record(_Frozen):
 def write_record(record: Record, path: Path) -> None:
     """Write a curve's JSON so that it is there whole or not at all, one score a line."""
     body = record.model_dump(mode="json", by_alias=True)
-    lines = {name: _lines(body.pop(name)) for name in ("scores", "probes")}
+    lines = {name: _lines(body.pop(name)) for name in ("scores", "probes", "grid")}
     text = json.dumps(body | {name: f"@{name}" for name in lines}, indent=1, ensure_ascii=False)
     for name, rows in lines.items():
         text = text.replace(f'"@{name}"', rows)

@@ -1,5 +1,6 @@
 """From fitted probes to the record of a curve."""
 
+import math
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +16,7 @@ from probes.cache import Cache, identity_hash, library_versions
 from probes.config import Run, plain
 from probes.fit.fitted import FittedProbes
 from probes.fit.floor import count_in_train, predict_majority, predict_word_majority
-from probes.fit.gap import CONVERGED_GAP
-from probes.result import Confusion, Fingerprints, Outcomes, ProbeRow, Record, Score
+from probes.result import Confusion, Fingerprints, GridRow, Outcomes, ProbeRow, Record, Score
 from probes.study.clock import Clock
 from probes.study.score import Floor, Scorer
 from probes.types import Task
@@ -39,7 +39,7 @@ def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes:
     """Predictions of every chosen probe on test: the only place where test vectors are read."""
     test, train = task.splits["test"], task.splits["train"]
     answers = np.stack(
-        [probes.predict(cache.layer(layer, "test"), test.index[:, 0], layer) for layer in range(len(cache.layers))],
+        [probes.predict(cache.layer(layer, "test"), test.index, layer) for layer in range(len(cache.layers))],
         axis=1,
     )
     names = np.asarray([control.name for control in controls])
@@ -89,6 +89,7 @@ def assemble(
         may_be_best=may_be_best,
         scores=tuple(scores),
         probes=tuple(_probe_rows(fitted)),
+        grid=tuple(_grid_rows(probes)),
         confusion=Confusion(labels=probes.labels, layers=scorer.confusion()),
         supports=_supports(fitted.task),
         wall_seconds={part: round(value, 3) for part, value in clock.seconds.items()},
@@ -168,22 +169,49 @@ def _probe_rows(fitted: Fitted) -> list[ProbeRow]:
         draw = None if target == 0 else draws.setdefault(variant, 0)
         if target:
             draws[variant] += 1
-        for layer in range(len(probes.l2)):
-            gap = float(probes.gap[layer, target])
-            rows.append(
-                ProbeRow(
-                    layer=layer,
-                    variant=variant,
-                    draw=draw,
-                    l2=float(probes.l2[layer]),
-                    epochs=int(probes.epochs[layer, target]),
-                    dev_accuracy=float(probes.dev_accuracy[layer, target]),
-                    gap=gap,
-                    gap_kind="estimate",
-                    converged=gap <= CONVERGED_GAP,
-                )
-            )
+        rows += [_probe_row(probes, layer, target, variant, draw) for layer in range(probes.num_layers)]
     return rows
+
+
+def _probe_row(probes: FittedProbes, layer: int, target: int, variant: str, draw: int | None) -> ProbeRow:
+    setting, gap = probes.grid.chosen(layer), float(probes.gap[layer, target])
+    return ProbeRow(
+        layer=layer,
+        variant=variant,
+        draw=draw,
+        l2=setting.l2,
+        step_size=_step_size(probes, setting.step_size),
+        epochs=int(probes.epochs[layer, target]),
+        dev_accuracy=float(probes.dev_accuracy[layer, target]),
+        gap=gap if math.isfinite(gap) else None,
+        gap_kind=probes.gap_kind,
+        converged=bool(probes.converged[layer, target]),
+        diverged=bool(probes.has_diverged[layer, target]),
+    )
+
+
+def _grid_rows(probes: FittedProbes) -> list[GridRow]:
+    grid = probes.grid
+    return [
+        GridRow(
+            layer=layer,
+            l2=setting.l2,
+            step_size=_step_size(probes, setting.step_size),
+            dev_accuracy=_finite(grid.accuracy[layer, number]),
+            dev_loss=_finite(grid.loss[layer, number]),
+            chosen=number == grid.choice[layer],
+        )
+        for layer in range(probes.num_layers)
+        for number, setting in enumerate(grid.settings)
+    ]
+
+
+def _step_size(probes: FittedProbes, step_size: float) -> float | None:
+    return None if probes.config.solver == "exact" else step_size
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def _supports(task: Task) -> dict[str, dict[str, int]]:

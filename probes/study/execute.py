@@ -1,13 +1,14 @@
-"""One run, from its settings to its files."""
+"""Runs that share a cache, from their settings to their files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from probes.cache import Cache, remove_cache
 from probes.config import CorpusConfig, Run
 from probes.corpus import corpus_hash, read_corpus
-from probes.errors import ResultError
-from probes.fit.fit import fit_probes
+from probes.errors import ProbesError, ResultError
+from probes.fit.fit import fit_questions
+from probes.fit.question import Question
 from probes.result import Record, read_record, save_outcomes, write_record
 from probes.study.assemble import PACKAGE_VERSION, Fitted, assemble, collect_outcomes
 from probes.study.clock import Clock
@@ -24,54 +25,97 @@ Notify = Callable[[str], None]
 Corpora = dict[str, tuple[Corpus, str]]
 
 
-def execute(step: Step, corpora: Corpora, *, refresh: bool, notify: Notify) -> Curve:
-    """The curve of one run: read if its files are there and still hold, else computed and written.
+def execute_together(
+    steps: Sequence[Step], corpora: Corpora, *, refresh: bool, notify: Notify
+) -> Iterator[tuple[Step, Curve]]:
+    """The curves of runs that share a cache: read where their files are there and still hold, else fitted in one
+    stack and written.
 
-    `corpora` keeps corpora that were read, with their hashes, for the runs to come.
+    `corpora` keeps corpora that were read, with their hashes, for the runs to come. A run that cannot be asked
+    raises its error after the runs before it are written.
     """
     from probes.encoder.extract import extract  # here: a cache that was adopted is probed without transformers
     from probes.encoder.load import load_encoder
 
-    clock, run = Clock(), step.run
-    unit_of(run.task.name)
+    clock, run = Clock(), steps[0].run
+    unit = unit_of(run.task.name)
     with clock.measure("read"):
         corpus, fingerprint = _read(run.corpus, corpora)
     with clock.measure("encode"):
         encoder = load_encoder(run.encoder)
-    if not refresh and step.is_written:
-        record = _written(step, encoder, fingerprint)
-        if record is not None:
-            notify(f"{step.run.slug}: is there already ({step.record_path})")
-            return open_curve(step, record)
+    missing = []
+    for step in steps:
+        record = None if refresh else _written(step, encoder, fingerprint)
+        if record is None:
+            missing.append(step)
+            continue
+        notify(f"{step.run.slug}: is there already ({step.record_path})")
+        yield step, open_curve(step, record)
+    if not missing:
+        return
     with clock.measure("encode"):
-        cache = extract(encoder, corpus, unit_of(run.task.name), notify=notify)
+        cache = extract(encoder, corpus, unit, notify=notify)
     notify(f"{run.slug}: {cache.manifest.unit} states of {len(cache.layers)} layers in {clock.seconds['encode']:.1f} s")
-    fitted = fit_task(cache, corpus, run, clock)
-    name, question = step.experiment.name, step.experiment.question
-    record = assemble(fitted, cache, run, experiment=name, question=question, corpus=fingerprint, clock=clock)
-    _write(step, record, fitted)
-    notify(f"{run.slug}: fitted in {clock.seconds['fit']:.1f} s")
+    yield from _fit_and_write(missing, cache, corpus, fingerprint, clock, notify)
     if run.cache.keep == "pretrained" and run.encoder.twin is not None:
         remove_cache(cache.folder)
-    # As it was written, digits cut: what is shown now is what a later call will read.
-    return open_curve(step, read_record(step.record_path), is_new=True)
 
 
-def fit_task(cache: Cache, corpus: Corpus, run: Run, clock: Clock) -> Fitted:
-    """Fit the probes of one run over a cache, then read test once."""
-    with clock.measure("task"):
-        indexes = {split: cache.index(split) for split in cache.splits}
-        task = build_task(run.task.name, corpus, indexes)
-        controls = tuple(
-            control_task(name, task, seed=run.seed, draw=draw)
-            for name in run.task.controls
-            for draw in range(run.task.draws)
-        )
-    with clock.measure("fit"):
-        probes = fit_probes(cache, [task, *controls], run.fit, seed=run.seed)
-    with clock.measure("predict"):
-        outcomes = collect_outcomes(cache, task, controls, probes)
-    return Fitted(task, controls, probes, outcomes)
+def _fit_and_write(
+    steps: Sequence[Step], cache: Cache, corpus: Corpus, fingerprint: str, clock: Clock, notify: Notify
+) -> Iterator[tuple[Step, Curve]]:
+    questions, failure = [], None
+    for step in steps:
+        try:
+            with clock.measure("task"):
+                questions.append(ask(cache, corpus, step.run))
+        except ProbesError as error:
+            failure = error
+            break
+    fitted = fit_tasks(cache, questions, seed=steps[0].run.seed, clock=clock) if questions else []
+    for step, one in zip(steps, fitted, strict=False):
+        name, question = step.experiment.name, step.experiment.question
+        own = Clock(dict(clock.seconds))
+        record = assemble(one, cache, step.run, experiment=name, question=question, corpus=fingerprint, clock=own)
+        _write(step, record, one)
+        notify(f"{step.run.slug}: {step.run.task.name} fitted in {own.seconds['fit']:.1f} s")
+        # As it was written, digits cut: what is shown now is what a later call will read.
+        yield step, open_curve(step, read_record(step.record_path), is_new=True)
+    if failure is not None:
+        raise failure
+
+
+def ask(cache: Cache, corpus: Corpus, run: Run) -> Question:
+    """The task of a run over the rows of a cache, with its control draws."""
+    indexes = {split: cache.index(split) for split in cache.splits}
+    task = build_task(run.task.name, corpus, indexes)
+    controls = tuple(
+        control_task(name, task, seed=run.seed, draw=draw)
+        for name in run.task.controls
+        for draw in range(run.task.draws)
+    )
+    return Question(task, controls, run.fit)
+
+
+def fit_tasks(cache: Cache, questions: Sequence[Question], *, seed: int, clock: Clock) -> list[Fitted]:
+    """Fit the probes of all questions in one stack, then read test once.
+
+    The clock gets the time of one question: that of all, shared equally.
+    """
+    whole = Clock()
+    with whole.measure("fit"):
+        every = fit_questions(cache, questions, seed=seed)
+    with whole.measure("predict"):
+        outcomes = [
+            collect_outcomes(cache, question.task, question.controls, probes)
+            for question, probes in zip(questions, every, strict=True)
+        ]
+    for part, seconds in whole.seconds.items():
+        clock.seconds[part] = clock.seconds.get(part, 0.0) + seconds / len(questions)
+    return [
+        Fitted(question.task, question.controls, probes, outcome)
+        for question, probes, outcome in zip(questions, every, outcomes, strict=True)
+    ]
 
 
 def open_curve(step: Step, record: Record, *, is_new: bool = False) -> Curve:
@@ -89,6 +133,8 @@ def _read(config: CorpusConfig, corpora: Corpora) -> tuple[Corpus, str]:
 
 def _written(step: Step, encoder: "FrozenEncoder", corpus: str) -> Record | None:
     """The record of a run that is done: same settings, encoder, corpus, schema and package version."""
+    if not step.is_written:
+        return None
     try:
         record = read_record(step.record_path)
     except ResultError:

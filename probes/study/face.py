@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from probes.cache import Cache
 from probes.config import (
@@ -19,7 +19,7 @@ from probes.study.assemble import assemble
 from probes.study.clock import Clock
 from probes.study.curve import Curve
 from probes.study.curves import Curves
-from probes.study.execute import Notify, fit_task
+from probes.study.execute import Notify, ask, fit_tasks
 from probes.study.plan import DEFAULT_RESULTS, plan
 from probes.study.predict import make_predictor
 from probes.study.publish import run_steps
@@ -53,44 +53,64 @@ def encode(
     return extract(load_encoder(encoder), corpus, unit)
 
 
+@overload
+def probe(cache: Cache, task: str, **settings: Any) -> Curve: ...
+
+
+@overload
+def probe(cache: Cache, task: Sequence[str], **settings: Any) -> list[Curve]: ...
+
+
 def probe(
     cache: Cache,
-    task: str,
+    task: str | Sequence[str],
     *,
     controls: Sequence[str] = (),
     draws: int = 5,
     corpus: Corpus | None = None,
     seed: int = 0,
     **settings: Any,
-) -> Curve:
-    """A probe for every layer, penalty and control draw in one fit, scored on test with intervals.
+) -> Curve | list[Curve]:
+    """A probe for every layer, setting and control draw in one fit, scored on test with intervals.
 
-    `corpus` holds the annotation; by default the corpus that was encoded. Further settings are those of
-    `FitConfig`, such as `epochs=3`. Raises ConfigError, TaskError and FitError.
+    Several tasks are fitted together, each batch read once for all, and give a curve each. `corpus` holds the
+    annotation; by default the corpus that was encoded. Further settings are those of `FitConfig`, such as
+    `epochs=3`. Raises ConfigError, TaskError and FitError.
     """
+    names = [task] if isinstance(task, str) else list(task)
+    if not names:
+        raise TaskError("At least one task was expected, but came an empty list. Name one, such as 'pos'.")
     corpus = corpus or cache.corpus
     if corpus is None:
         raise TaskError(
-            f"Task {task!r} needs the annotation of a corpus, but {cache.folder.name} was opened without one. "
-            f"Give it: probes.probe(cache, {task!r}, corpus=...)."
+            f"Task {names[0]!r} needs the annotation of a corpus, but {cache.folder.name} was opened without one. "
+            f"Give it: probes.probe(cache, {names[0]!r}, corpus=...)."
         )
-    fingerprint = corpus_hash(corpus)
-    is_adopted = "adopted" in cache.manifest.identity
+    fingerprint, clock = corpus_hash(corpus), Clock()
+    shared = {"fit": settings, "seed": seed}
+    asked = [{"name": name, "controls": controls, "draws": draws} for name in names]
+    runs = [_make_run(cache, corpus.name, fingerprint, {"task": one, **shared}) for one in asked]
+    with clock.measure("task"):
+        questions = [ask(cache, corpus, run) for run in runs]
+    curves = []
+    for run, fitted in zip(runs, fit_tasks(cache, questions, seed=seed, clock=clock), strict=True):
+        own = Clock(dict(clock.seconds))
+        record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, clock=own)
+        is_adopted = "adopted" in cache.manifest.identity
+        predictor = None if is_adopted else make_predictor(run.encoder, run.task.name, fitted.probes)
+        curves.append(Curve(record, fitted.outcomes, predictor))
+    return curves[0] if isinstance(task, str) else curves
+
+
+def _make_run(cache: Cache, corpus: str, fingerprint: str, settings: dict[str, Any]) -> Run:
     # Vectors from elsewhere have a name, and what they are as their revision.
-    revision = {"revision": cache.folder.name[-16:]} if is_adopted else {}
+    revision = {"revision": cache.folder.name[-16:]} if "adopted" in cache.manifest.identity else {}
     given = {
         "encoder": parse(EncoderConfig, cache.manifest.encoder | revision, where=cache.folder.name),
-        "corpus": CorpusConfig(reader="python", path=corpus.name, options={"hash": fingerprint[:16]}),
-        "task": {"name": task, "controls": controls, "draws": draws},
-        "fit": settings,
-        "seed": seed,
+        "corpus": CorpusConfig(reader="python", path=corpus, options={"hash": fingerprint[:16]}),
+        **settings,
     }
-    run = parse(Run, given, where="probe")
-    clock = Clock()
-    fitted = fit_task(cache, corpus, run, clock)
-    record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, clock=clock)
-    predictor = None if is_adopted else make_predictor(run.encoder, task, fitted.probes)
-    return Curve(record, fitted.outcomes, predictor)
+    return parse(Run, given, where="probe")
 
 
 def run(

@@ -61,12 +61,25 @@ def take_shard(steps: list[Step], shard: str) -> list[Step]:
     return steps[int(part) - 1 :: int(whole)]
 
 
+def share_caches(steps: Sequence[Step]) -> list[list[int]]:
+    """Numbers of the steps that read one cache and can be fitted together, in order of their first."""
+    groups: dict[str, list[int]] = {}
+    for number, step in enumerate(steps):
+        key = f"{_cache_key(step.run)} {step.run.seed} {step.run.cache.keep}"
+        groups.setdefault(key, []).append(number)
+    return list(groups.values())
+
+
+def _cache_key(run: Run) -> str:
+    return f"{run.encoder.model_dump_json()} {run.corpus.model_dump_json()} {unit_of(run.task.name)}"
+
+
 def estimate_disk(steps: Sequence[Step]) -> DiskNeed:
     """Bytes that the caches of these steps hold, counted from the corpora and the encoders' sizes."""
     sizes: dict[str, int] = {}
     for step in steps:
         run, unit = step.run, unit_of(step.run.task.name)
-        key = f"{run.encoder.model_dump_json()} {run.corpus.model_dump_json()} {unit}"
+        key = _cache_key(run)
         if key not in sizes:
             sizes[key] = _cache_bytes(run, unit)
     return DiskNeed(len(sizes), sum(sizes.values()), caches_folder())

@@ -33,9 +33,9 @@ def make_predictor(encoder: EncoderConfig, task: str, probes: FittedProbes | Pat
             loaded["probes"] = load_probes(probes) if isinstance(probes, Path) else probes
             loaded["encoder"] = load_encoder(encoder)
         fitted, unit = loaded["probes"], unit_of(task)
-        if layer not in range(len(fitted.weights)):
+        if layer not in range(fitted.num_layers):
             raise CacheError(
-                f"A layer from 0 (the embeddings) to {len(fitted.weights) - 1} was expected, but came {layer!r}. "
+                f"A layer from 0 (the embeddings) to {fitted.num_layers - 1} was expected, but came {layer!r}. "
                 f"Ask for one of these."
             )
         inputs = [split_words(text) if unit == "word" and isinstance(text, str) else text for text in texts]

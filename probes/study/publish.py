@@ -10,8 +10,8 @@ from probes.report.table import write_tables
 from probes.result.frame import shown_order
 from probes.study.curve import Curve
 from probes.study.curves import read_results
-from probes.study.execute import Corpora, Notify, execute
-from probes.study.plan import Step
+from probes.study.execute import Corpora, Notify, execute_together
+from probes.study.plan import Step, share_caches
 from probes.track import log_curve
 
 
@@ -40,16 +40,22 @@ def run_steps(
     Raises the error of the first run that fails, after the curves before it are published.
     """
     corpora: Corpora = {}
-    curves: list[Curve] = []
+    done: dict[int, Curve] = {}
     try:
-        for step in steps:
-            curves.append(execute(step, corpora, refresh=refresh, notify=notify))
-            finished(step, curves[-1])
+        for numbers in share_caches(steps):
+            together = [steps[number] for number in numbers]
+            for step, curve in execute_together(together, corpora, refresh=refresh, notify=notify):
+                done[next(number for number in numbers if steps[number] is step)] = curve
+                finished(step, curve)
     except BaseException:
-        if curves:
-            _publish(steps, curves, results)
+        if done:
+            _publish(steps, _in_order(done), results)
         raise
-    return _publish(steps, curves, results)
+    return _publish(steps, _in_order(done), results)
+
+
+def _in_order(done: dict[int, Curve]) -> list[Curve]:
+    return [done[number] for number in sorted(done)]
 
 
 def _publish(steps: Sequence[Step], curves: Sequence[Curve], results: Path) -> Published:

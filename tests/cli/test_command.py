@@ -74,7 +74,7 @@ def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, stu
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said, shown = done.stderr.splitlines(), done.stdout.splitlines()
-    assert [line.split(" in ")[0] for line in said] == ["toy-bert: word states of 13 layers", "toy-bert: fitted"]
+    assert [line.split(" in ")[0] for line in said] == ["toy-bert: word states of 13 layers", "toy-bert: pos fitted"]
     assert "\n".join(shown[:16]) == str(study.curves["pretrained"]), "the scores of another process, to the digit"
     assert shown[16].startswith("written: results/tables/layer_pos.md, results/tables/layer_pos.csv, ")
     assert "; W&B: wandb/offline-run-" in shown[16]

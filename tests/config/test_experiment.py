@@ -70,7 +70,7 @@ def test_last_axis_turns_fastest(write):
     [
         ("seed=3", lambda run: run.seed == 3),
         ("fit.l2=[1e-5, 0]", lambda run: run.fit.l2 == (1e-5, 0.0)),
-        ("fit.step_size=1e-3", lambda run: run.fit.step_size == 1e-3),
+        ("fit.step_size=1e-3", lambda run: run.fit.step_size == (1e-3,)),
         ("encoder.num_layers=null", lambda run: run.encoder.num_layers is None),
         ("encoder.twin.seed=4", lambda run: run.encoder.twin.seed == 4),
         ("corpus.options.size=60", lambda run: run.corpus.options == {"size": 60}),
@@ -140,8 +140,10 @@ def test_malformed_yaml_names_its_line(write, text, message):
         ),
         (
             SMALL + "  fit: {epoch: 1}\n",
-            "one: Unknown key 'fit.epoch'. Known keys inside 'fit' are 'epochs', 'min_steps', 'step_size', "
-            "'batch_rows', 'probe', 'solver', 'l2'. Rename or remove it.",
+            "one: Unknown key 'fit.epoch'. Known keys inside 'fit' are 'epochs', 'select', 'dropout', 'patience', "
+            "'schedule', 'min_steps', 'plateau_patience', 'precision', 'step_size', 'batch_rows', 'gap', "
+            "'weight_decay', 'input_dropout', 'plateau_factor', 'betas', 'probe', 'hidden', 'solver', 'features', "
+            "'optimizer', 'activation', 'init', 'l2', 'rank'. Rename or remove it.",
         ),
         (
             SMALL + "  encoder: {twin: {sed: 1}}\n",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from probes.config import FitConfig
 from probes.fit.feature import measure_features
 from probes.fit.fit import fit_probes
 from probes.fit.fitted import FittedProbes
+from probes.fit.read import SplitRows
 from probes.types import Rows, Task
 from tests.toy import make_cache
 
 NUM_LABELS = 3
 SIZES = {"train": 1200, "dev": 300, "test": 600}
-QUICK = FitConfig(l2=(1e-4, 1e-2), epochs=3, min_steps=120, step_size=0.05)
+# float32: problems this small feel the rounding of bfloat16 products.
+QUICK = FitConfig(l2=(1e-4, 1e-2), epochs=3, min_steps=120, step_size=0.05, precision="float32")
 
 
 def make_states(sizes: Mapping[str, int] = SIZES, *, dims: int = 8, layers: int = 3, seed: int = 0) -> dict:
@@ -74,9 +77,20 @@ def predict(probes: FittedProbes, states: np.ndarray) -> np.ndarray:
     return np.stack([probes.predict(layer, every, number) for number, layer in enumerate(states)])
 
 
-def measure(states: np.ndarray, seed: int = 0):
+def all_rows(states: np.ndarray) -> SplitRows:
+    """Every row of states [layer, row, dim] as an example."""
+    return SplitRows(list(states), np.arange(states.shape[1])[:, None])
+
+
+def measure(states: np.ndarray, seed: int = 0, kind: Literal["white", "standard", "raw"] = "white"):
     """Statistics over all rows of all layers."""
-    return measure_features(list(states), np.arange(states.shape[1]), seed)
+    return measure_features(all_rows(states), seed, kind)
+
+
+def read_all(states: np.ndarray, statistics) -> torch.Tensor:
+    """Features of all rows of all layers."""
+    out = torch.empty(states.shape)
+    return all_rows(states).read([(0, states.shape[1])], range(len(states)), statistics.scale, out=out)
 
 
 @pytest.fixture(scope="session", autouse=True)

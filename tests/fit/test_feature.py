@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from probes.errors import FitError
-from probes.fit import feature
-from probes.fit.batch import read_standardised
+from probes.fit import feature, read
 from probes.fit.feature import measure_features
-from tests.fit.conftest import fit_states, make_states, measure, predict, random_labels
+from probes.fit.read import SplitRows
+from tests.fit.conftest import fit_states, make_states, measure, predict, random_labels, read_all
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def train(states):
 
 
 def standardised(states, statistics):
-    return read_standardised(list(states), np.arange(states.shape[1]), statistics)
+    return read_all(states, statistics)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -31,32 +31,34 @@ def test_train_has_mean_0_and_variance_1(train, dtype):
 
 def test_statistics_equal_numpy_over_several_chunks(monkeypatch, train):
     monkeypatch.setattr(feature, "CHUNK_ROWS", 500)
+    monkeypatch.setattr(read, "CHUNK_ROWS", 500)
     statistics = measure(train)
     expected = train.astype(np.float64)
-    assert np.allclose(statistics.mean, expected.mean(axis=1), atol=1e-6)
-    assert np.allclose(1 / statistics.inverse_std, expected.std(axis=1), rtol=1e-5)
+    assert np.allclose(statistics.scale.mean, expected.mean(axis=1), atol=1e-6)
+    assert np.allclose(1 / statistics.scale.inverse_std, expected.std(axis=1), rtol=1e-5)
 
 
 def test_statistics_read_only_the_rows_of_the_task(train):
     some = np.arange(0, train.shape[1], 3)
     spoiled = train.copy()
     spoiled[:, 1::3] = np.nan
-    found, expected = measure_features(list(spoiled), some, 0), measure(train[:, some])
-    assert torch.equal(found.mean, expected.mean)
+    found, expected = measure_features(SplitRows(list(spoiled), some[:, None]), 0), measure(train[:, some])
+    # Gathered in another way, summed in the same order.
+    assert torch.equal(found.scale.mean, expected.scale.mean)
     assert torch.equal(found.basis, expected.basis)
 
 
 def test_other_splits_are_scaled_by_train_statistics(train):
     statistics = measure(train)
-    shifted = standardised(train * 2 + 3 / statistics.inverse_std[:, None].numpy(), statistics)
-    expected = 2 * standardised(train, statistics) + 3 + (statistics.mean * statistics.inverse_std)[:, None]
+    shifted = standardised(train * 2 + 3 / statistics.scale.inverse_std[:, None].numpy(), statistics)
+    expected = 2 * standardised(train, statistics) + 3 + (statistics.scale.mean * statistics.scale.inverse_std)[:, None]
     assert torch.allclose(shifted, expected, atol=1e-4)
 
 
 def test_a_large_mean_does_not_spoil_the_spread():
     states = np.random.default_rng(0).normal(1000, 1, size=(1, 3000, 4)).astype(np.float32)
     expected = states.astype(np.float64).std(axis=1)
-    assert np.allclose(1 / measure(states).inverse_std, expected, rtol=1e-5)
+    assert np.allclose(1 / measure(states).scale.inverse_std, expected, rtol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +117,9 @@ def test_a_layer_that_is_constant_answers_with_the_majority(tmp_path):
     probes = fit_states(tmp_path, states, labels)
     answers = predict(probes, states["test"])[0, 0]
     assert (answers == np.bincount(labels["train"]).argmax()).all()
-    for name in ("weights", "bias", "gap", "dev_accuracy"):
-        assert np.isfinite(getattr(probes, name)).all()
-    assert (probes.weights[0] == 0).all()
+    for values in (*probes.parameters.values(), probes.gap, probes.dev_accuracy):
+        assert np.isfinite(values).all()
+    assert (probes.parameters["weight_0"][0] == 0).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -137,4 +139,13 @@ def test_basis_of_a_sample_depends_on_the_seed_alone(monkeypatch, train):
     first, again, other = measure(train, 0), measure(train, 0), measure(train, 1)
     assert torch.equal(first.basis, again.basis)
     assert not torch.equal(first.basis, other.basis)
-    assert torch.equal(first.mean, other.mean)
+    assert torch.equal(first.scale.mean, other.scale.mean)
+
+
+def test_a_standard_fit_has_no_basis_and_a_raw_one_no_scale(train):
+    standard, raw = measure(train, kind="standard"), measure(train, kind="raw")
+    assert torch.equal(standard.basis, torch.eye(8).expand(3, 8, 8))
+    assert torch.equal(standard.scale.mean, measure(train).scale.mean)
+    assert torch.equal(read_all(train, raw), torch.from_numpy(train))
+    assert (standard.penalty == 1).all()
+    assert (raw.penalty == 1).all()

@@ -7,7 +7,8 @@ import pytest
 
 from probes.config import FitConfig
 from probes.errors import FitError
-from probes.fit.fit import choose_penalty, fit_probes
+from probes.fit.fit import fit_layers, fit_probes
+from probes.fit.question import Question
 from tests.fit.conftest import (
     QUICK,
     fit_states,
@@ -20,7 +21,7 @@ from tests.fit.conftest import (
 from tests.reference.linear import minimise, objective, standardise
 from tests.toy import make_cache
 
-NAMES = ("weights", "bias", "l2", "epochs", "dev_accuracy", "gap")
+NAMES = ("epochs", "dev_accuracy", "gap", "converged", "has_diverged")
 
 
 def accuracies(probes, states, labels, target=0):
@@ -28,7 +29,14 @@ def accuracies(probes, states, labels, target=0):
 
 
 def same(left, right, names=NAMES):
-    return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in names)
+    arrays = [(getattr(left, name), getattr(right, name)) for name in names]
+    arrays += [(left.parameters[name], right.parameters[name]) for name in left.parameters]
+    arrays += [(getattr(left.grid, name), getattr(right.grid, name)) for name in ("accuracy", "loss", "choice")]
+    return all(np.array_equal(one, other, equal_nan=True) for one, other in arrays)
+
+
+def chosen_l2(probes, layer):
+    return probes.grid.chosen(layer).l2
 
 
 def test_a_planted_linear_feature_is_found_at_its_layer(fitted, states, planted):
@@ -49,12 +57,15 @@ def test_a_fit_is_near_the_optimum_of_scikit_learn(tmp_path):
     sizes = {"train": 2000, "dev": 400, "test": 1000}
     states = make_states(sizes, dims=6, layers=2, seed=3)
     labels, l2 = planted_labels(states, noise=0.3), 1e-2
-    probes = fit_states(tmp_path, states, labels, config=FitConfig(l2=(l2,), min_steps=250, step_size=0.02))
+    probes = fit_states(
+        tmp_path, states, labels, config=FitConfig(l2=(l2,), min_steps=250, step_size=0.02, precision="float32")
+    )
     raw = states["train"][1]
     features, unseen = standardise(raw, raw), standardise(raw, states["test"][1])
     best = minimise(features, labels["train"], l2)
     lowest = objective(features, labels["train"], best.coef_.T, best.intercept_, l2)
-    weights, bias = probes.weights[1, 0].astype(np.float64), probes.bias[1, 0]
+    weights, bias = probes.coefficients(1)
+    weights = weights.T
     spread = raw.astype(np.float64).std(axis=0)[:, None]
     own = objective(features, labels["train"], weights * spread, bias + raw.mean(axis=0) @ weights, l2)
     assert 0 <= own - lowest < 1e-3
@@ -78,11 +89,13 @@ def test_labels_follow_the_rows_that_the_task_names(tmp_path, states, planted):
 
 def test_a_strong_penalty_gives_small_weights(tmp_path, states, planted):
     weak, strong = (fit_states(tmp_path, states, planted, config=one_penalty(l2)) for l2 in (1e-6, 1.0))
-    assert np.linalg.norm(strong.weights) < np.linalg.norm(weak.weights) / 3
+    assert np.linalg.norm(strong.parameters["weight_0"]) < np.linalg.norm(weak.parameters["weight_0"]) / 3
 
 
 def one_penalty(l2, **settings):
-    return FitConfig(**{"l2": (l2,), "epochs": 1, "min_steps": 60, "step_size": 0.05, **settings})
+    return FitConfig(
+        **{"l2": (l2,), "epochs": 1, "min_steps": 60, "step_size": 0.05, "precision": "float32"} | settings
+    )
 
 
 @pytest.mark.parametrize(("change", "dims"), [("constant", 8), ("dead", 10)])
@@ -99,11 +112,11 @@ def test_a_constant_and_dead_dimensions_change_no_prediction(tmp_path, states, p
     config = one_penalty(1e-3)
     before = predict(fit_states(tmp_path, states, planted, config=config), states["test"])
     probes = fit_states(tmp_path, changed, planted, config=config)
-    assert probes.weights.shape[2] == dims
+    assert probes.parameters["weight_0"].shape[3] == dims
     # Whole numbers of this size round float32 states at 1e-5 of their spread, so a tie may turn.
     assert np.mean(predict(probes, changed["test"]) == before) >= 0.999
     if change == "dead":
-        assert (probes.weights[:, :, 8:] == 0).all()
+        assert (probes.parameters["weight_0"][..., 8:] == 0).all()
 
 
 def test_test_labels_and_states_change_nothing(tmp_path, states, planted, fitted):
@@ -124,13 +137,13 @@ def test_two_calls_give_equal_bytes(tmp_path, states, planted, fitted):
 def test_dev_chooses_the_penalty_and_the_epoch(tmp_path, states, planted):
     # Labels of dev that only the majority answers well: the strongest penalty wins, and not by train.
     flat = {**planted, "dev": np.full_like(planted["dev"], np.bincount(planted["train"]).argmax())}
-    config = FitConfig(l2=(10.0, 1e-6), epochs=2, min_steps=32, step_size=0.05)
-    assert fit_states(tmp_path / "flat", states, flat, config=config).l2[1] == 10.0
-    assert fit_states(tmp_path / "own", states, planted, config=config).l2[1] == 1e-6
+    config = FitConfig(l2=(10.0, 1e-6), epochs=2, min_steps=32, step_size=0.05, precision="float32")
+    assert fit_states(tmp_path / "flat", states, flat, config=config).grid.chosen(1).l2 == 10.0
+    assert fit_states(tmp_path / "own", states, planted, config=config).grid.chosen(1).l2 == 1e-6
 
 
 def test_controls_use_the_penalty_of_the_task(tmp_path, states, planted):
-    config = FitConfig(l2=(1.0, 1e-6), epochs=1, min_steps=32, step_size=0.05)
+    config = FitConfig(l2=(1.0, 1e-6), epochs=1, min_steps=32, step_size=0.05, precision="float32")
     labels = random_labels(seed=1)
     # Dev of the control would choose the strong penalty, and so would the mean over all targets.
     labels["dev"] = np.full_like(labels["dev"], np.bincount(labels["train"]).argmax())
@@ -139,33 +152,23 @@ def test_controls_use_the_penalty_of_the_task(tmp_path, states, planted):
         fit_states(tmp_path / f"{l2}", states, labels, config=config.model_copy(update={"l2": (l2,)}))
         for l2 in config.l2
     ]
-    assert both.l2[1] == 1e-6
+    assert chosen_l2(both, 1) == 1e-6
     assert alone[0].dev_accuracy[1, 0] > alone[1].dev_accuracy[1, 0]
     for layer in range(3):
-        used = config.l2.index(both.l2[layer])
-        distances = [np.linalg.norm(both.weights[layer, 1:] - one.weights[layer], axis=(1, 2)) for one in alone]
+        used = config.l2.index(chosen_l2(both, layer))
+        distances = [
+            np.linalg.norm(both.parameters["weight_0"][layer, 1:] - one.parameters["weight_0"][layer], axis=(1, 2))
+            for one in alone
+        ]
         # Adam divides by the gradient's size and so carries float32 rounding, which depends on the number of
         # probes, into about 1 % of a weight; the other penalty is far away.
         assert (distances[used] < distances[1 - used] / 10).all()
 
 
-@pytest.mark.parametrize(
-    ("accuracies", "l2", "chosen"),
-    [
-        ([[0.5, 0.7, 0.6]], (1e-6, 1e-5, 1e-4), [1]),
-        ([[0.7, 0.7, 0.6], [0.6, 0.6, 0.6]], (1e-6, 1e-5, 1e-4), [1, 2]),
-        ([[0.7, 0.7, 0.6], [0.6, 0.6, 0.6]], (1e-4, 1e-6, 1e-5), [0, 0]),
-        ([[0.3]], (0.0,), [0]),
-    ],
-)
-def test_of_equally_accurate_penalties_the_strongest_is_chosen(accuracies, l2, chosen):
-    assert choose_penalty(np.array(accuracies), l2).tolist() == chosen
-
-
 def test_probes_say_how_they_came_about(fitted):
     assert fitted.targets == ("task", "word_type", "word_type")
     assert fitted.labels == ("a", "b", "c")
-    assert set(fitted.l2) <= set(QUICK.l2)
+    assert {setting.l2 for setting in fitted.grid.settings} == set(QUICK.l2)
     assert (fitted.epochs >= 1).all()
     assert (fitted.epochs <= 8).all()
     assert fitted.dev_accuracy[1, 0] > 0.95
@@ -189,3 +192,116 @@ def test_a_dev_state_that_is_not_finite_is_refused(tmp_path, states, planted):
     assert str(caught.value) == (
         "Dev states should be finite numbers, but layer 1 has NaN or infinity. Check the cache, or encode again."
     )
+
+
+def test_choice_by_likelihood_may_differ_from_choice_by_accuracy(tmp_path, states, planted):
+    # Labels of dev that nothing predicts: the strong penalty has the better likelihood, accuracy is a toss.
+    settings = {"l2": (10.0, 1e-6), "epochs": 2, "min_steps": 100}
+    shuffled = {**planted, "dev": np.random.default_rng(3).permutation(planted["dev"])}
+    probes = fit_states(tmp_path, states, shuffled, config=FitConfig(select="log_likelihood", **settings))
+    assert chosen_l2(probes, 1) == 10.0
+    assert (probes.grid.loss.argmin(axis=1) == probes.grid.choice).all()
+
+
+def test_of_two_step_sizes_one_diverges_and_the_other_is_as_if_alone(tmp_path, states, planted):
+    settings = {"l2": (1e-3,), "epochs": 1, "min_steps": 40, "precision": "float64"}
+    alone = fit_states(tmp_path / "a", states, planted, config=FitConfig(step_size=0.05, **settings))
+    both = fit_states(tmp_path / "b", states, planted, config=FitConfig(step_size=(0.05, 1e308), **settings))
+    assert [both.grid.chosen(layer).step_size for layer in range(3)] == [0.05] * 3
+    assert not np.isfinite(both.grid.loss[:, 1]).any()
+    assert np.isfinite(both.grid.loss[:, 0]).all()
+    for name, values in alone.parameters.items():
+        assert np.allclose(both.parameters[name], values, atol=1e-7, rtol=0)  # kept as float32
+    assert not both.has_diverged.any()
+
+
+def questions_over(labels, config, part=slice(None)):
+    task = make_task(labels)
+    splits = {
+        split: replace(rows, **{name: getattr(rows, name)[part] for name in ("index", "labels", "groups", "words")})
+        for split, rows in task.splits.items()
+    }
+    return Question(replace(task, splits=splits), (), config)
+
+
+def test_questions_fitted_together_equal_those_fitted_alone(states, planted):
+    layers = {split: list(part) for split, part in states.items()}
+    config = one_penalty(1e-3, precision="float64")
+    every = [
+        questions_over(planted, config),
+        questions_over(random_labels(seed=1), config.model_copy(update={"l2": (1e-2, 1e-5)})),
+        questions_over(planted, config.model_copy(update={"probe": "mlp", "hidden": (5,), "dropout": 0.2})),
+        questions_over(planted, config, part=slice(0, None, 2)),  # other rows: a stack of its own
+    ]
+    together = fit_layers(layers, every, seed=0)
+    for question, probes in zip(every, together, strict=True):
+        (alone,) = fit_layers(layers, [question], seed=0)
+        for name, values in alone.parameters.items():
+            # Kept as float32: what differed by 1e-10 may round to neighbours.
+            assert np.allclose(probes.parameters[name], values, atol=1e-6, rtol=0)
+        assert np.array_equal(predict(probes, states["test"]), predict(alone, states["test"]))
+
+
+def test_exact_is_the_optimum_and_the_stack_is_that_far_above_it(tmp_path, states, planted):
+    labels = planted_labels(states, noise=0.3)
+    settings = {"l2": (1e-3,), "epochs": 1, "min_steps": 60, "step_size": 0.02, "precision": "float32"}
+    exact = fit_states(tmp_path / "e", states, labels, config=FitConfig(**settings, solver="exact"))
+    stack = fit_states(tmp_path / "s", states, labels, config=FitConfig(**settings, gap="exact"))
+    assert (exact.gap_kind, stack.gap_kind) == ("exact", "exact")
+    assert exact.converged.all()
+    for layer in range(3):
+        features = standardise(states["train"][layer], states["train"][layer])
+        best = minimise(features, labels["train"], 1e-3)
+        lowest = objective(features, labels["train"], best.coef_.T, best.intercept_, 1e-3)
+        own = [
+            objective(
+                features,
+                labels["train"],
+                probes.parameters["weight_0"][layer, 0].T.astype(np.float64),
+                probes.parameters["bias_0"][layer, 0, :, 0],
+                1e-3,
+            )
+            for probes in (exact, stack)
+        ]
+        assert own[0] == pytest.approx(lowest, rel=1e-5)
+        assert stack.gap[layer, 0] == pytest.approx(own[1] - lowest, rel=0.02, abs=1e-6)
+
+
+def test_both_solvers_choose_alike_and_controls_follow(tmp_path, states, planted):
+    config = FitConfig(l2=(1e-6, 10.0), solver="exact")
+    probes = fit_states(tmp_path, states, planted, random_labels(seed=1), config=config)
+    assert chosen_l2(probes, 1) == 1e-6
+    assert probes.gap.shape == (3, 2)
+    assert accuracies(probes, states, planted)[1] > 0.97
+
+
+def test_bfloat16_products_give_the_accuracy_of_float32(tmp_path, states, planted):
+    fine, coarse = (
+        fit_states(tmp_path / name, states, planted, config=one_penalty(1e-3, precision=name))
+        for name in ("float32", "bfloat16")
+    )
+    assert not same(fine, coarse)
+    assert np.abs(fine.dev_accuracy - coarse.dev_accuracy).max() < 0.02  # 300 rows of dev
+
+
+def test_an_mlp_learns_what_no_linear_probe_can(tmp_path):
+    sizes = {"train": 2000, "dev": 400, "test": 400}
+    states = make_states(sizes, dims=4, layers=1, seed=8)
+    centered = {split: part - states["train"].mean(axis=1, keepdims=True) for split, part in states.items()}
+    labels = {split: ((part[0, :, 0] > 0) ^ (part[0, :, 1] > 0)).astype(np.int64) for split, part in centered.items()}
+    linear = fit_states(tmp_path / "linear", states, labels, config=one_penalty(1e-4, min_steps=200))
+    for hidden in ((20,), (20, 10)):
+        config = one_penalty(1e-6, probe="mlp", hidden=hidden, min_steps=1500, step_size=0.02)
+        mlp = fit_states(tmp_path / f"mlp-{len(hidden)}", states, labels, config=config)
+        assert accuracies(mlp, states, labels)[0] > 0.93
+    assert accuracies(linear, states, labels)[0] < 0.7
+
+
+def test_rank_limits_what_a_linear_probe_learns(tmp_path, states, planted):
+    full, one = (
+        fit_states(tmp_path / f"{rank}", states, planted, config=one_penalty(1e-5, rank=rank, min_steps=300))
+        for rank in (2, 1)
+    )
+    assert full.parameters["weight_0"].shape == (3, 1, 2, 8)
+    assert accuracies(full, states, planted)[1] > 0.95
+    assert accuracies(one, states, planted)[1] < accuracies(full, states, planted)[1] - 0.05

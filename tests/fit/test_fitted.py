@@ -1,41 +1,24 @@
 """Fitted probes answer from raw hidden states, and come back from disk as they were."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
-import torch
 
 from probes.config import FitConfig
 from probes.errors import FitError
 from probes.fit import fitted as module
-from probes.fit.fitted import FittedProbes, load_probes
-from probes.fit.stack import fit_stack
-from tests.fit.conftest import NUM_LABELS, fit_states, measure, predict
+from probes.fit.fitted import load_probes
+from tests.fit.conftest import fit_states, predict
 
 
-def test_logits_on_raw_states_equal_those_of_the_stack_on_standardised_ones(tmp_path, states, planted):
-    config = FitConfig(l2=(1e-3,), epochs=1, min_steps=32, step_size=0.05)
-    probes = fit_states(tmp_path, states, planted, config=config)
-    statistics = measure(states["train"])
-    rows = {split: np.arange(states[split].shape[1]) for split in states}
-    layers = {split: list(part) for split, part in states.items()}
-    labels = {split: part[None] for split, part in planted.items()}
-    best, stack = fit_stack(layers, rows, labels, statistics, config, num_labels=NUM_LABELS, seed=0)
-    stack.weights.data, stack.bias.data = best.weights.flatten(2), best.bias.flatten(1)[:, None]
-    standardised = (torch.from_numpy(states["test"]) - statistics.mean[:, None]) * statistics.inverse_std[:, None]
-    expected = stack(standardised).detach().numpy()[:, :, 0, 0]
-    for layer in range(3):
-        # float32: logits are of order one.
-        assert np.allclose(probes.logits(states["test"][layer], layer)[:, 0], expected[layer], atol=1e-4)
-
-
-def test_logits_are_states_times_weights_plus_bias(fitted, states):
+def test_logits_are_states_times_coefficients_plus_bias(fitted, states):
     for layer in range(3):
         logits = fitted.logits(states["test"][layer], layer)
         for target in range(3):
-            expected = states["test"][layer] @ fitted.weights[layer, target] + fitted.bias[layer, target]
+            weights, bias = fitted.coefficients(layer, target)
+            expected = states["test"][layer] @ weights.T + bias
             assert np.allclose(logits[:, target], expected, atol=1e-4)
 
 
@@ -66,15 +49,19 @@ def test_half_precision_states_are_answered_in_float32(fitted, states):
     assert np.array_equal(fitted.logits(half, 1), fitted.logits(half.astype(np.float32), 1))
 
 
+def flatten(value):
+    """Every array and setting inside, by its name."""
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, dict):
+        return {f"{name}.{inner}": leaf for name, part in value.items() for inner, leaf in flatten(part).items()}
+    return {"": (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value}
+
+
 def test_probes_come_back_from_disk_as_they_were(fitted, states, tmp_path):
     fitted.save(tmp_path / "probes" / "run")
     again = load_probes(tmp_path / "probes" / "run")
-    for field in fields(FittedProbes):
-        before, after = getattr(fitted, field.name), getattr(again, field.name)
-        if isinstance(before, np.ndarray):
-            assert (before.dtype, before.tobytes()) == (after.dtype, after.tobytes())
-        else:
-            assert before == after
+    assert flatten(again) == flatten(fitted)
     assert np.array_equal(predict(again, states["test"]), predict(fitted, states["test"]))
 
 
@@ -88,10 +75,32 @@ def test_saving_twice_writes_the_same_bytes(fitted, tmp_path):
 
 def test_names_are_kept_as_they_are_written(fitted, tmp_path):
     fitted.save(tmp_path)
-    assert json.loads((tmp_path / "probes.json").read_text("utf-8")) == {
-        "labels": ["a", "b", "c"],
-        "targets": ["task", "word_type", "word_type"],
-    }
+    texts = json.loads((tmp_path / "probes.json").read_text("utf-8"))
+    assert texts["labels"] == ["a", "b", "c"]
+    assert texts["targets"] == ["task", "word_type", "word_type"]
+    assert texts["settings"] == [{"l2": l2, "step_size": 0.05} for l2 in (1e-4, 1e-2)]
+
+
+def test_probes_of_an_earlier_version_are_refused(fitted, tmp_path):
+    fitted.save(tmp_path)
+    (tmp_path / "probes.json").write_text('{"labels": ["a"], "targets": ["task"]}', "utf-8")
+    with pytest.raises(FitError) as caught:
+        load_probes(tmp_path)
+    assert str(caught.value) == (
+        f"Fitted probes of this version were expected in {tmp_path}, but an earlier one wrote them. "
+        f"Run the experiment again with --refresh."
+    )
+
+
+def test_coefficients_are_those_of_linear_probes_only(tmp_path, states, planted):
+    config = FitConfig(rank=2, l2=1e-3, epochs=1, min_steps=16, step_size=0.05)
+    probes = fit_states(tmp_path, states, planted, config=config)
+    with pytest.raises(FitError) as caught:
+        probes.coefficients(0)
+    assert str(caught.value) == (
+        "Coefficients are those of a linear probe of full rank, but this is 'linear' with parameters weight_0, "
+        "weight_1, bias_1. Read FittedProbes.parameters."
+    )
 
 
 @pytest.mark.parametrize("lost", ["probes.json", "probes.safetensors", "both"])

@@ -6,7 +6,7 @@ import torch
 
 from probes.config import FitConfig
 from probes.fit.feature import FeatureStatistics
-from probes.fit.gap import CONVERGED_GAP, Probes, estimate_gap
+from probes.fit.gap import CONVERGED_GAP, LinearProbes, estimate_gap
 from tests.fit.conftest import NUM_LABELS, fit_states, make_states, measure, planted_labels, random_labels
 from tests.reference.linear import half_decrement, minimise, objective, standardise
 
@@ -24,9 +24,10 @@ def true_gaps(probes, states, targets):
     """Objective minus its minimum [layer, target], each by scikit-learn in float64."""
     train, gaps = states["train"].astype(np.float64), []
     for layer, raw in enumerate(train):
-        features, l2 = standardise(raw, raw), float(probes.l2[layer])
+        features, l2 = standardise(raw, raw), probes.grid.chosen(layer).l2
         for target, labels in enumerate(targets):
-            weights, bias = probes.weights[layer, target].astype(np.float64), probes.bias[layer, target]
+            weights, bias = probes.coefficients(layer, target)
+            weights = weights.T
             # Folding back: weights on standardised features are those on raw ones times the spread.
             own = objective(
                 features, labels["train"], weights * raw.std(axis=0)[:, None], bias + raw.mean(0) @ weights, l2
@@ -39,7 +40,7 @@ def true_gaps(probes, states, targets):
 @pytest.mark.parametrize(("l2", "steps"), [(1e-5, 30), (1e-2, 30), (1e-2, 60), (1.0, 60)])
 def test_estimate_is_within_a_factor_2_of_the_true_gap(tmp_path, noisy, l2, steps):
     states, *targets = noisy
-    config = FitConfig(l2=(l2,), epochs=1, min_steps=steps, step_size=0.02)
+    config = FitConfig(l2=(l2,), epochs=1, min_steps=steps, step_size=0.02, betas=(0.9, 0.999), precision="float32")
     probes = fit_states(tmp_path, states, *targets, config=config)
     expected = true_gaps(probes, states, targets)
     assert (expected > 1e-5).all()
@@ -52,8 +53,8 @@ def test_estimate_equals_half_the_newton_decrement_of_the_dense_hessian(noisy):
     statistics = measure(states)
     features = torch.from_numpy(standardise(states[0], states[0])).float()[None]
     stream = torch.Generator().manual_seed(0)
-    probes = Probes(
-        weights=0.3 * torch.randn(1, 6, 1, NUM_LABELS, generator=stream),
+    probes = LinearProbes(
+        weights=0.3 * torch.randn(1, 1, NUM_LABELS, 6, generator=stream),
         bias=0.3 * torch.randn(1, 1, NUM_LABELS, generator=stream),
         penalty=statistics.penalty * 0.1,
         basis=statistics.basis,
@@ -62,7 +63,7 @@ def test_estimate_equals_half_the_newton_decrement_of_the_dense_hessian(noisy):
     parts = [(features[:, part], wanted[None, part]) for part in (slice(0, 100), slice(100, 300))]
     found = estimate_gap(probes, iter(parts), features).item()
     white, penalty = probes.white(features)[0].numpy(), probes.penalty[0].numpy()
-    expected = half_decrement(white, labels, probes.weights[0, :, 0].numpy(), probes.bias[0, 0].numpy(), penalty)
+    expected = half_decrement(white, labels, probes.weights[0, 0].T.numpy(), probes.bias[0, 0].numpy(), penalty)
     # Twenty steps of conjugate gradients in float32 over 21 unknowns.
     assert found == pytest.approx(expected, rel=1e-3)
 
@@ -75,7 +76,7 @@ def only_planted(noisy):
 
 def test_the_gap_of_a_long_fit_is_near_zero(tmp_path, noisy):
     states, labels = only_planted(noisy)
-    config = FitConfig(l2=(1e-2,), min_steps=300, step_size=0.02)
+    config = FitConfig(l2=(1e-2,), min_steps=300, step_size=0.02, betas=(0.9, 0.999), precision="float32")
     probes = fit_states(tmp_path, states, labels, config=config)
     # What is left is the noise of batches of 125 rows under a step size that falls to zero.
     assert true_gaps(probes, states, [labels]) < 1e-3
@@ -84,7 +85,7 @@ def test_the_gap_of_a_long_fit_is_near_zero(tmp_path, noisy):
 
 def test_a_short_fit_is_not_called_converged(tmp_path, noisy):
     states, labels = only_planted(noisy)
-    config = FitConfig(l2=(1e-2,), epochs=1, min_steps=1, step_size=1e-3)
+    config = FitConfig(l2=(1e-2,), epochs=1, min_steps=1, step_size=1e-3, precision="float32")
     assert fit_states(tmp_path, states, labels, config=config).gap > CONVERGED_GAP
 
 
@@ -93,8 +94,8 @@ def exact_probes(states, labels, statistics: FeatureStatistics, l2):
     features = standardise(states[0], states[0])
     best = minimise(features, labels, l2)
     white = torch.linalg.pinv(statistics.basis[0].double()) @ torch.from_numpy(best.coef_.T)
-    return Probes(
-        weights=white.float()[None, :, None],
+    return LinearProbes(
+        weights=white.T.float()[None, None],
         bias=torch.from_numpy(best.intercept_).float()[None, None],
         penalty=statistics.penalty[:1] * l2,
         basis=statistics.basis[:1],
@@ -109,8 +110,8 @@ def test_the_gap_at_the_minimum_is_zero_and_grows_with_the_square_of_the_distanc
     best = exact_probes(states, labels, statistics, 1e-2)
 
     def gap(distance):
-        moved = Probes(best.weights + distance, best.bias, best.penalty * 1, best.basis)
-        moved.weights[..., 1:] -= distance
+        moved = LinearProbes(best.weights + distance, best.bias, best.penalty * 1, best.basis)
+        moved.weights[:, :, 1:] -= distance
         return estimate_gap(
             moved, iter([(features[:, :900], targets[:, :900]), (features[:, 900:], targets[:, 900:])]), features
         ).item()
@@ -120,8 +121,8 @@ def test_the_gap_at_the_minimum_is_zero_and_grows_with_the_square_of_the_distanc
 
 
 def test_probes_that_cannot_move_have_no_gap():
-    dead = Probes(
-        weights=torch.zeros(1, 4, 1, 2),
+    dead = LinearProbes(
+        weights=torch.zeros(1, 1, 2, 4),
         bias=torch.zeros(1, 1, 2),
         penalty=torch.zeros(1, 4),
         basis=torch.zeros(1, 4, 4),

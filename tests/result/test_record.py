@@ -26,11 +26,12 @@ def test_record_is_written_to_the_same_bytes(record, tmp_path, study):
     assert (tmp_path / "one.json").read_bytes() == path.read_bytes()
 
 
-def test_record_has_one_score_and_one_probe_a_line(record, tmp_path):
+def test_record_has_one_score_one_probe_and_one_candidate_a_line(record, tmp_path):
     write_record(record, tmp_path / "one.json")
     lines = (tmp_path / "one.json").read_text(encoding="utf-8").splitlines()
     assert sum(line.startswith('  {"variant"') for line in lines) == len(record.scores)
-    assert sum(line.startswith('  {"layer"') for line in lines) == len(record.probes)
+    assert sum(line.startswith('  {"layer"') for line in lines) == len(record.probes) + len(record.grid)
+    assert len(record.grid) == 13 * 3
 
 
 def test_numbers_keep_seven_significant_digits(record, tmp_path):

@@ -12,7 +12,7 @@ from probes.study.face import run
 from tests.toy import CHECKOUT
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
-PARTS = ("extract", "build_task", "fit_probes", "collect_outcomes", "assemble", "save_outcomes", "write_record")
+PARTS = ("extract", "build_task", "fit_questions", "collect_outcomes", "assemble", "save_outcomes", "write_record")
 
 
 pytestmark = pytest.mark.usefixtures("no_report")
@@ -78,7 +78,7 @@ def test_failure_in_the_middle_of_encoding_leaves_no_cache_and_loses_no_batch(st
 
 
 def test_runs_before_a_failure_are_kept(study, place, monkeypatch):
-    fit, calls = execute_module.fit_probes, []
+    fit, calls = execute_module.fit_questions, []
 
     def fail_second(*arguments, **settings):
         calls.append(1)
@@ -88,7 +88,7 @@ def test_runs_before_a_failure_are_kept(study, place, monkeypatch):
 
     published = []
     monkeypatch.setattr("probes.study.publish.mirror", lambda curves, results: published.extend(curves) or "")
-    monkeypatch.setattr(execute_module, "fit_probes", fail_second)
+    monkeypatch.setattr(execute_module, "fit_questions", fail_second)
     with pytest.raises(FitError, match="the second fit failed"):
         run(LAYER_POS, overrides=study.overrides, results=place / "results")
     (kept,) = (place / "results" / "runs" / "layer_pos").iterdir()

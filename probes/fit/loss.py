@@ -1,0 +1,104 @@
+"""Losses and scores by kind of answer: one class, several labels, or numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from probes.types import Answer
+
+Logits = Float[Tensor, "layer probe output row"]
+
+
+class _Softmax(torch.autograd.Function):
+    """Mean negative log-likelihood of a class; its gradient is the share minus one where the class is right."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, classes: Tensor) -> Tensor:
+        # bfloat16 is for products; a likelihood is summed in float32.
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        log_shares = torch.log_softmax(logits, dim=2, dtype=dtype)
+        index = classes[:, :, None]
+        ctx.saved, ctx.dtype = (log_shares, index), logits.dtype
+        return -log_shares.gather(2, index)[:, :, 0].mean(dim=2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
+        log_shares, index = ctx.saved
+        residual = log_shares.exp_()
+        residual.scatter_add_(2, index, torch.full_like(index, -1, dtype=residual.dtype))
+        residual *= grads[0][:, :, None, None] / residual.shape[-1]
+        return residual.to(ctx.dtype), None
+
+
+def mean_loss(logits: Logits, wanted: Tensor, answer: Answer) -> Float[Tensor, "layer probe"]:
+    """Mean over rows: negative log-likelihood of classes, the sum over labels of binary cross-entropies, or half
+    the squared error summed over numbers.
+
+    `wanted` is [layer, probe, row] for classes, else [layer, probe, output, row].
+    """
+    if answer == "class":
+        return _Softmax.apply(logits, wanted)  # type: ignore[return-value]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if answer == "labels":
+        losses = F.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype), reduction="none")
+    else:
+        losses = (logits - wanted).square() / 2
+    return losses.sum(dim=2).mean(dim=2)
+
+
+@dataclass
+class Tally:
+    """Sums over rows from which the score of dev is made; `wanted` as in `mean_loss`."""
+
+    answer: Answer
+    right: Tensor
+    """Right classes, right binary answers, or the squared error."""
+    loss: Tensor
+    rows: int = 0
+
+    @classmethod
+    def empty(cls, answer: Answer, shape: tuple[int, int]) -> "Tally":
+        return cls(answer, torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
+
+    def add(self, logits: Logits, wanted: Tensor) -> None:
+        """Count a batch of rows."""
+        num_rows = logits.shape[3]
+        if self.answer == "class":
+            right = (predict_class(logits) == wanted).sum(dim=2)
+        elif self.answer == "labels":
+            right = ((logits > 0) == (wanted > 0)).double().mean(dim=2).sum(dim=2)
+        else:
+            right = (logits - wanted).square().double().mean(dim=2).sum(dim=2)
+        self.right += right.cpu()
+        self.loss += mean_loss(logits, wanted, self.answer).double().cpu() * num_rows
+        self.rows += num_rows
+
+    def accuracy(self) -> Float[Tensor, "layer probe"]:
+        """Share of right answers; for numbers 1 - mean squared error, which is R2 on rows of unit variance."""
+        share = self.right / self.rows
+        return 1 - share if self.answer == "number" else share
+
+    def mean_loss(self) -> Float[Tensor, "layer probe"]:
+        return self.loss / self.rows
+
+
+def predict_class(logits: Logits) -> Int[Tensor, "layer probe row"]:
+    """The first of the most likely classes."""
+    # torch's argmax along an axis that is not the last takes five times as long.
+    best, number = logits[:, :, 0].clone(), torch.zeros_like(logits[:, :, 0], dtype=torch.int16)
+    for output in range(1, logits.shape[2]):
+        values = logits[:, :, output]
+        number.masked_fill_(values > best, output)
+        torch.maximum(best, values, out=best)
+    return number
+
+
+def predict(logits: Logits, answer: Answer) -> Int[Tensor, "..."] | Float[Tensor, "..."]:
+    """The most likely class, the labels that are more likely than not, or the numbers themselves."""
+    if answer == "class":
+        return predict_class(logits).long()
+    return (logits > 0).long() if answer == "labels" else logits
