@@ -1,5 +1,6 @@
 """Batches of rows of all layers at once: blocks of neighbours in random order, the next one ready in time."""
 
+import resource
 from collections.abc import Callable, Iterator, Sequence
 from queue import Queue
 from threading import Event, Thread
@@ -50,8 +51,9 @@ class RowBatches:
 
     `layers` are the layers that are read; layers whose probes have all finished are taken out between epochs.
     The next batch is made ready while this one is computed: with `is_threaded` it is made by a thread, which pays
-    where the arithmetic runs on another device; else the kernel is asked to fetch its pages, since a thread would
-    only take a core from the products. Memory holds three batches whatever the number of rows.
+    where the arithmetic runs on another device; else a thread would only take a core from the products, and the
+    kernel is asked to fetch the pages if those of this batch had to come from the disk. Memory holds three batches
+    whatever the number of rows.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class RowBatches:
     ) -> None:
         self.rows, self.scale, self.batch_rows, self.dtype, self.seed = rows, scale, batch_rows, dtype, seed
         self.layers, self.epoch, self.is_threaded = list(range(len(rows.layers))), 0, False
+        self._scratch: Tensor | None = None
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_rows)
@@ -78,14 +81,17 @@ class RowBatches:
         size = min(self.batch_rows, len(self.rows))
         # Threaded: one batch is used, one waits, one is filled.
         buffers = [self._buffer(size) for _ in range(3 if self.is_threaded else 1)]
+        self._scratch = torch.empty((size, self.rows.num_features)) if self.dtype == torch.bfloat16 else None
         reads = [(ranges, buffers[number % len(buffers)]) for number, ranges in enumerate(plan)]
         if self.is_threaded:
             yield from ahead(lambda read: self._read(*read), reads)
             return
         for number, read in enumerate(reads):
-            if number + 1 < len(reads):
+            waits = _count_waits()
+            batch = self._read(*read)
+            if number + 1 < len(reads) and _count_waits() > waits:
                 self.rows.announce(reads[number + 1][0], self.layers)
-            yield self._read(*read)
+            yield batch
 
     def _buffer(self, size: int) -> Tensor:
         return torch.empty((len(self.layers), size, self.rows.num_features), dtype=self.dtype)
@@ -93,7 +99,13 @@ class RowBatches:
     def _read(self, ranges: Sequence[Range], buffer: Tensor) -> Batch:
         examples = torch.cat([torch.arange(start, stop) for start, stop in ranges])
         out = buffer[:, : len(examples)]
-        return self.rows.read(ranges, self.layers, self.scale, out=out), examples
+        scratch = None if self._scratch is None else self._scratch[: len(examples)]
+        return self.rows.read(ranges, self.layers, self.scale, out=out, scratch=scratch), examples
+
+
+def _count_waits() -> int:
+    """How often this process has waited for the disk to bring a page."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
 def ahead(make: Callable, wanted: Sequence) -> Iterator:

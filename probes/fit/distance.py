@@ -9,7 +9,7 @@ from probes.fit.choose import Grid
 from probes.fit.feature import sample_examples
 from probes.fit.gap import CONVERGED_GAP, SAMPLE_ROWS, LinearProbes, estimate_gap
 from probes.fit.newton import solve_logistic
-from probes.fit.problem import Problem
+from probes.fit.problem import Problem, arithmetic
 from probes.fit.question import Question
 from probes.fit.read import CHUNK_ROWS, SplitRows
 from probes.fit.search import NewtonSettings
@@ -40,9 +40,11 @@ def _estimate(problem: Problem, question: Question, grid: Grid, best: BestProbes
     penalty = statistics.penalty * l2[:, None]
     probes = LinearProbes(best.white.float(), best.parameters["bias_0"][..., 0].float(), penalty, statistics.basis)
     wanted = question.wanted("train", [question.task, *question.controls])
+    config_dtype = arithmetic(problem.config)
     chosen = sample_examples(len(rows), SAMPLE_ROWS, problem.seed, "fit.gap")
     sample = SplitRows(rows.layers, rows.index[chosen])
-    out = torch.empty((len(rows.layers), len(chosen), rows.num_features))
+    dtype = torch.float32 if config_dtype == torch.float64 else config_dtype
+    out = torch.empty((len(rows.layers), len(chosen), rows.num_features), dtype=dtype)
     states = sample.read([(0, len(chosen))], range(len(rows.layers)), statistics.scale, out=out)
     batches = ((batch, wanted[:, examples]) for batch, examples in problem.batches("train", torch.float32))
     with torch.inference_mode():

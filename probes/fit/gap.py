@@ -30,26 +30,26 @@ class LinearProbes:
     """l2 of the layer x penalty of one unit of squared white weight."""
     basis: Float[Tensor, "layer feature white"]
 
-    def white(self, states: Float[Tensor, "layer row feature"]) -> Float[Tensor, "layer row white"]:
-        return torch.bmm(states, self.basis)
+    def answer(
+        self, weights: Float[Tensor, "layer target label white"], states: Float[Tensor, "layer row feature"]
+    ) -> Float[Tensor, "layer target label row"]:
+        """White weights times rows, in the arithmetic of `states`.
 
-    def shares(self, white: Float[Tensor, "layer row white"]) -> Float[Tensor, "layer target label row"]:
+        Rows stay as they are: there are fewer weights to turn.
+        """
+        turned = torch.bmm(weights.flatten(1, 2), self.basis.transpose(1, 2)).to(states.dtype)
+        return torch.bmm(turned, states.transpose(1, 2)).unflatten(1, weights.shape[1:3]).to(weights.dtype)
+
+    def pull_back(
+        self, values: Float[Tensor, "layer target label row"], states: Float[Tensor, "layer row feature"]
+    ) -> Float[Tensor, "layer target label white"]:
+        """Values times transposed rows, in white coordinates."""
+        on_features = torch.bmm(values.flatten(1, 2).to(states.dtype), states).to(values.dtype)
+        return torch.bmm(on_features, self.basis).unflatten(1, values.shape[1:3])
+
+    def shares(self, states: Float[Tensor, "layer row feature"]) -> Float[Tensor, "layer target label row"]:
         """The probability of every label."""
-        return (product(self.weights, white) + self.bias[..., None]).softmax(dim=2)
-
-
-def product(
-    weights: Float[Tensor, "layer target label white"], white: Float[Tensor, "layer row white"]
-) -> Float[Tensor, "layer target label row"]:
-    """Weights times rows, for every layer."""
-    return torch.bmm(weights.flatten(1, 2), white.transpose(1, 2)).unflatten(1, weights.shape[1:3])
-
-
-def transposed_product(
-    values: Float[Tensor, "layer target label row"], white: Float[Tensor, "layer row white"]
-) -> Float[Tensor, "layer target label white"]:
-    """Values times transposed rows, for every layer."""
-    return torch.bmm(values.flatten(1, 2), white).unflatten(1, values.shape[1:3])
+        return (self.answer(self.weights, states) + self.bias[..., None]).softmax(dim=2)
 
 
 def estimate_gap(
@@ -57,37 +57,37 @@ def estimate_gap(
     batches: Iterator[tuple[Float[Tensor, "layer row feature"], Int[Tensor, "target row"]]],
     sample: Float[Tensor, "layer row feature"],
 ) -> Float[Tensor, "layer target"]:
-    """Objective minus its minimum, in nats for each example, for each layer and target."""
-    return _half_decrement(probes, _gradient(probes, batches), probes.white(sample))
+    """Objective minus its minimum, in nats for each example, for each layer and target.
+
+    The Hessian is multiplied in the arithmetic of `sample`: bfloat16 changes the estimate by a per cent or so.
+    """
+    return _half_decrement(probes, _gradient(probes, batches), sample)
 
 
 def _gradient(probes: LinearProbes, batches: Iterator[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    on_features, bias = torch.zeros_like(probes.weights), torch.zeros_like(probes.bias)
-    # Rows stay as they are: it is cheaper to turn the weights, and the gradient once at the end.
-    turned = torch.bmm(probes.weights.flatten(1, 2), probes.basis.transpose(1, 2)).view_as(probes.weights)
+    weights, bias = torch.zeros_like(probes.weights), torch.zeros_like(probes.bias)
     num_rows = 0
     for states, labels in batches:
-        residual = (product(turned, states) + probes.bias[..., None]).softmax(dim=2)
+        residual = probes.shares(states)
         wanted = labels.long()[None, :, None].expand(len(residual), -1, -1, -1)
         residual.scatter_add_(2, wanted, torch.full_like(residual[:, :, :1], -1.0))
-        on_features += transposed_product(residual, states)
+        weights += probes.pull_back(residual, states)
         bias += residual.sum(dim=3)
         num_rows += labels.shape[1]
-    weights = torch.bmm(on_features.flatten(1, 2), probes.basis).view_as(probes.weights) / num_rows
-    return weights + probes.weights * probes.penalty[:, None, None], bias / num_rows
+    return weights / num_rows + probes.weights * probes.penalty[:, None, None], bias / num_rows
 
 
 def _half_decrement(
-    probes: LinearProbes, gradient: tuple[Tensor, Tensor], white: Float[Tensor, "layer row white"]
+    probes: LinearProbes, gradient: tuple[Tensor, Tensor], sample: Float[Tensor, "layer row feature"]
 ) -> Float[Tensor, "layer target"]:
     """Conjugate gradients from zero lower the quadratic model by what this returns; it rises with each step."""
-    shares = probes.shares(white)
+    shares = probes.shares(sample)
     residual = tuple(-part for part in gradient)
     direction = tuple(part.clone() for part in residual)
     squared = _dot(residual, residual)
     decrease = torch.zeros_like(squared)
     for _ in range(STEPS):
-        curved = _hessian_product(probes, white, shares, direction)
+        curved = _hessian_product(probes, sample, shares, direction)
         curvature = _dot(direction, curved)
         step = torch.where(curvature > 0, squared / curvature.clamp_min(1e-30), 0)
         decrease += step * squared / 2
@@ -99,12 +99,12 @@ def _half_decrement(
 
 
 def _hessian_product(
-    probes: LinearProbes, white: Tensor, shares: Tensor, direction: tuple[Tensor, ...]
+    probes: LinearProbes, sample: Tensor, shares: Tensor, direction: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor]:
     weights, bias = direction
-    logits = product(weights, white) + bias[..., None]
-    change = shares * (logits - (shares * logits).sum(dim=2, keepdim=True)) / white.shape[1]
-    return transposed_product(change, white) + weights * probes.penalty[:, None, None], change.sum(dim=3)
+    logits = probes.answer(weights, sample) + bias[..., None]
+    change = shares * (logits - (shares * logits).sum(dim=2, keepdim=True)) / sample.shape[1]
+    return probes.pull_back(change, sample) + weights * probes.penalty[:, None, None], change.sum(dim=3)
 
 
 def _dot(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> Float[Tensor, "layer target"]:

@@ -62,16 +62,24 @@ class SplitRows:
         scale: Scale | None,
         *,
         out: Float[Tensor, "layer row feature"],
+        scratch: Float[Tensor, "row feature"] | None = None,
     ) -> Float[Tensor, "layer row feature"]:
-        """Fill `out` with the features of some ranges of examples; its dtype is that of the arithmetic."""
+        """Fill `out` with the features of some ranges of examples; its dtype is that of the arithmetic.
+
+        A reader that calls often gives a float32 `scratch`: memory that is new each time is slow to touch.
+        """
         # Standardising in bfloat16 would round the difference of two large numbers.
-        work = out if out.dtype != torch.bfloat16 or scale is None else torch.empty(out.shape)
+        if out.dtype == torch.bfloat16 and scale is not None and scratch is None:
+            scratch = torch.empty(out.shape[1:])
         for position, layer in enumerate(layers):
-            self._copy(ranges, layer, work[position])
-        if scale is not None:
-            chosen = list(layers)
-            work.sub_(scale.mean[chosen, None]).mul_(scale.inverse_std[chosen, None])
-        return out if work is out else out.copy_(work)
+            # One layer after another: it stays in the processor's cache until it is done.
+            work = scratch if scratch is not None and scale is not None else out[position]
+            self._copy(ranges, layer, work)
+            if scale is not None:
+                work.sub_(scale.mean[layer]).mul_(scale.inverse_std[layer])
+            if work is scratch:
+                out[position].copy_(work)
+        return out
 
     def chunk(
         self, start: int, layers: Sequence[int], scale: Scale | None, dtype: torch.dtype = torch.float32
