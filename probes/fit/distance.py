@@ -1,5 +1,8 @@
 """How far the chosen probes are from their optimum, and whether that is near enough."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -17,34 +20,77 @@ from probes.fit.search import NewtonSettings
 Distance = tuple[Float[Tensor, "layer target"], Bool[Tensor, "layer target"], str]
 
 
-def measure_gap(problem: Problem, question: Question, grid: Grid, best: BestProbes) -> Distance:
+@dataclass(frozen=True)
+class Chosen:
+    """A question with the probes that were chosen for it, one for each layer and target."""
+
+    question: Question
+    grid: Grid
+    best: BestProbes
+
+    @property
+    def l2(self) -> Float[Tensor, " layer"]:
+        return torch.tensor([self.grid.chosen(layer).l2 for layer in range(len(self.grid.choice))])
+
+    @property
+    def kind(self) -> str:
+        """How its distance is found: `exact` by the solver itself or beside it, `estimate`, or `none`."""
+        config = self.question.config
+        if config.solver == "exact":
+            return "exact"
+        return config.gap if config.has_optimum and self.question.answer == "class" else "none"
+
+
+def measure_gaps(problem: Problem, every: Sequence[Chosen]) -> list[Distance]:
     """Nats for each training row between objective and minimum, whether they count as converged, and how that is known.
 
-    The exact solver knows its own (converged: 1e-5 of the objective). For the stack it is an estimate, or with
-    `fit.gap: exact` the objective minus that of the exact solver (converged: .01 nats). NaN where the problem has no
-    single optimum.
+    The exact solver knows its own (converged: 1e-5 of the objective). For the stack it is an estimate, made in one
+    pass for all questions, or with `fit.gap: exact` the objective minus that of the exact solver (converged: .01
+    nats). NaN where the problem has no single optimum.
     """
-    config = question.config
-    if config.solver == "exact":
-        return best.gap, best.converged, "exact"
-    if config.gap == "none" or not config.has_optimum or question.answer != "class":
-        return torch.full(best.accuracy.shape, torch.nan, dtype=torch.float64), best.converged, "none"
-    find = _solve if config.gap == "exact" else _estimate
-    gap = find(problem, question, grid, best)
-    return gap, gap <= CONVERGED_GAP, config.gap
+    estimates = _estimate(problem, [one for one in every if one.kind == "estimate"])
+    distances = []
+    for one in every:
+        if one.question.config.solver == "exact":
+            distances.append((one.best.gap, one.best.converged, "exact"))
+        elif one.kind == "none":
+            nothing = torch.full(one.best.accuracy.shape, torch.nan, dtype=torch.float64)
+            distances.append((nothing, one.best.converged, "none"))
+        else:
+            gap = next(estimates) if one.kind == "estimate" else _solve(problem, one.question, one.grid, one.best)
+            distances.append((gap, gap <= CONVERGED_GAP, one.kind))
+    return distances
 
 
-def _estimate(problem: Problem, question: Question, grid: Grid, best: BestProbes) -> Tensor:
-    statistics, rows = problem.statistics, problem.rows["train"]
-    l2 = torch.tensor([grid.chosen(layer).l2 for layer in range(len(grid.choice))])
-    penalty = statistics.penalty * l2[:, None]
-    probes = LinearProbes(best.white.float(), best.parameters["bias_0"][..., 0].float(), penalty, statistics.basis)
-    wanted = question.wanted("train", [question.task, *question.controls])
-    config_dtype = arithmetic(problem.config)
+def _estimate(problem: Problem, every: Sequence[Chosen]) -> Iterator[Tensor]:
+    """The gaps [layer, target] of each question; those with as many labels are measured side by side."""
+    gaps: dict[int, Tensor] = {}
+    for size in {one.question.num_outputs for one in every}:
+        numbers = [number for number, one in enumerate(every) if one.question.num_outputs == size]
+        together = _estimate_together(problem, [every[number] for number in numbers])
+        widths = [every[number].best.white.shape[1] for number in numbers]
+        gaps |= dict(zip(numbers, together.split(widths, dim=1), strict=True))
+    return iter([gaps[number] for number in range(len(every))])
+
+
+def _estimate_together(problem: Problem, every: Sequence[Chosen]) -> Tensor:
+    statistics, rows, dtype = problem.statistics, problem.rows["train"], arithmetic(problem.config)
+    probes = LinearProbes(
+        weights=torch.cat([one.best.white.float() for one in every], dim=1),
+        bias=torch.cat([one.best.parameters["bias_0"][..., 0].float() for one in every], dim=1),
+        penalty=torch.cat(
+            [(statistics.penalty * one.l2[:, None])[:, None].expand(-1, one.best.white.shape[1], -1) for one in every],
+            dim=1,
+        ),
+        basis=statistics.basis,
+    )
+    wanted = torch.cat([one.question.wanted("train", [one.question.task, *one.question.controls]) for one in every])
     chosen = sample_examples(len(rows), SAMPLE_ROWS, problem.seed, "fit.gap")
     sample = SplitRows(rows.layers, rows.index[chosen])
-    dtype = torch.float32 if config_dtype == torch.float64 else config_dtype
-    out = torch.empty((len(rows.layers), len(chosen), rows.num_features), dtype=dtype)
+    out = torch.empty(
+        (len(rows.layers), len(chosen), rows.num_features),
+        dtype=torch.float32 if dtype == torch.float64 else dtype,
+    )
     states = sample.read([(0, len(chosen))], range(len(rows.layers)), statistics.scale, out=out)
     batches = ((batch, wanted[:, examples]) for batch, examples in problem.batches("train", torch.float32))
     with torch.inference_mode():

@@ -10,7 +10,7 @@ from probes.cache import Cache
 from probes.config import FitConfig
 from probes.fit.bank import Bank, BankShape, BestProbes
 from probes.fit.choose import Grid, choose_settings, list_settings
-from probes.fit.distance import measure_gap
+from probes.fit.distance import Chosen, Distance, measure_gaps
 from probes.fit.exact import solve_exact
 from probes.fit.family import make_family
 from probes.fit.feature import check_dev, measure_features
@@ -72,10 +72,12 @@ def _fit_together(layers: Layers, questions: Sequence[Question], seed: int) -> l
     controlled = [number for number, question in enumerate(questions) if question.controls]
     second = _solve(problem, [(questions[n], list(questions[n].controls), grids[n]) for n in controlled])
     controls = dict(zip(controlled, second, strict=True))
-    return [
-        _finish(problem, question, grid, _join(_pick(best, grid), controls.get(number)))
+    chosen = [
+        Chosen(question, grid, _join(_pick(best, grid), controls.get(number)))
         for number, (question, grid, best) in enumerate(zip(questions, grids, first, strict=True))
     ]
+    distances = measure_gaps(problem, chosen)
+    return [_finish(problem, one, distance) for one, distance in zip(chosen, distances, strict=True)]
 
 
 def _solve(problem: Problem, parts: Sequence[tuple[Question, list[Task], Grid | None]]) -> list[BestProbes]:
@@ -140,8 +142,9 @@ def _join(task: BestProbes, controls: BestProbes | None) -> BestProbes:
     return BestProbes(parameters, **joined)
 
 
-def _finish(problem: Problem, question: Question, grid: Grid, best: BestProbes) -> FittedProbes:
-    gap, converged, kind = measure_gap(problem, question, grid, best)
+def _finish(problem: Problem, chosen: Chosen, distance: Distance) -> FittedProbes:
+    question, grid, best = chosen.question, chosen.grid, chosen.best
+    gap, converged, kind = distance
     mean, spread = question.unit
     scale = problem.statistics.scale
     return FittedProbes(

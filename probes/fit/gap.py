@@ -26,8 +26,8 @@ class LinearProbes:
 
     weights: Float[Tensor, "layer target label white"]
     bias: Float[Tensor, "layer target label"]
-    penalty: Float[Tensor, "layer white"]
-    """l2 of the layer x penalty of one unit of squared white weight."""
+    penalty: Float[Tensor, "layer target white"]
+    """l2 of the probe x penalty of one unit of squared white weight."""
     basis: Float[Tensor, "layer feature white"]
 
     def answer(
@@ -74,7 +74,7 @@ def _gradient(probes: LinearProbes, batches: Iterator[tuple[Tensor, Tensor]]) ->
         weights += probes.pull_back(residual, states)
         bias += residual.sum(dim=3)
         num_rows += labels.shape[1]
-    return weights / num_rows + probes.weights * probes.penalty[:, None, None], bias / num_rows
+    return weights / num_rows + probes.weights * probes.penalty[:, :, None], bias / num_rows
 
 
 def _half_decrement(
@@ -104,7 +104,7 @@ def _hessian_product(
     weights, bias = direction
     logits = probes.answer(weights, sample) + bias[..., None]
     change = shares * (logits - (shares * logits).sum(dim=2, keepdim=True)) / sample.shape[1]
-    return probes.pull_back(change, sample) + weights * probes.penalty[:, None, None], change.sum(dim=3)
+    return probes.pull_back(change, sample) + weights * probes.penalty[:, :, None], change.sum(dim=3)
 
 
 def _dot(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> Float[Tensor, "layer target"]:

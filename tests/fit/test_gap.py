@@ -56,13 +56,13 @@ def test_estimate_equals_half_the_newton_decrement_of_the_dense_hessian(noisy):
     probes = LinearProbes(
         weights=0.3 * torch.randn(1, 1, NUM_LABELS, 6, generator=stream),
         bias=0.3 * torch.randn(1, 1, NUM_LABELS, generator=stream),
-        penalty=statistics.penalty * 0.1,
+        penalty=statistics.penalty[:, None] * 0.1,
         basis=statistics.basis,
     )
     wanted = torch.from_numpy(labels)
     parts = [(features[:, part], wanted[None, part]) for part in (slice(0, 100), slice(100, 300))]
     found = estimate_gap(probes, iter(parts), features).item()
-    white, penalty = (features @ probes.basis)[0].numpy(), probes.penalty[0].numpy()
+    white, penalty = (features @ probes.basis)[0].numpy(), probes.penalty[0, 0].numpy()
     expected = half_decrement(white, labels, probes.weights[0, 0].T.numpy(), probes.bias[0, 0].numpy(), penalty)
     # Twenty steps of conjugate gradients in float32 over 21 unknowns.
     assert found == pytest.approx(expected, rel=1e-3)
@@ -97,7 +97,7 @@ def exact_probes(states, labels, statistics: FeatureStatistics, l2):
     return LinearProbes(
         weights=white.T.float()[None, None],
         bias=torch.from_numpy(best.intercept_).float()[None, None],
-        penalty=statistics.penalty[:1] * l2,
+        penalty=statistics.penalty[:1, None] * l2,
         basis=statistics.basis[:1],
     )
 
@@ -124,7 +124,7 @@ def test_probes_that_cannot_move_have_no_gap():
     dead = LinearProbes(
         weights=torch.zeros(1, 1, 2, 4),
         bias=torch.zeros(1, 1, 2),
-        penalty=torch.zeros(1, 4),
+        penalty=torch.zeros(1, 1, 4),
         basis=torch.zeros(1, 4, 4),
     )
     states, labels = torch.randn(1, 10, 4, generator=torch.Generator().manual_seed(0)), torch.arange(10)[None] % 2

