@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from probes.config import FitConfig
-from probes.errors import FitError, list_names
+from probes.errors import ConfigError, list_names
 
 Parameters = Mapping[str, Float[Tensor, "layer probe out in"]]
 Drop = Callable[[Tensor, float], Tensor]
@@ -119,12 +119,12 @@ FAMILIES: dict[str, Callable[[FitConfig], ProbeFamily]] = {"linear": make_linear
 
 
 def make_family(config: FitConfig) -> ProbeFamily:
-    """The family that `fit.probe` names; raises FitError for a name that nobody knows."""
+    """The family that `fit.probe` names; raises ConfigError for a name that nobody knows."""
     if config.probe in FAMILIES:
         return FAMILIES[config.probe](config)
     found = {point.name: point for point in entry_points(group="probes.fits")}
     if config.probe not in found:
-        raise FitError(
+        raise ConfigError(
             f"Unknown probe {config.probe!r}. Known probes are {list_names(config.probe, [*FAMILIES, *found])}. "
             f"Choose one of these, or offer your own as an entry point 'probes.fits'."
         )

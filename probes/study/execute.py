@@ -7,6 +7,7 @@ from probes.cache import Cache, remove_cache
 from probes.config import CorpusConfig, Run
 from probes.corpus import corpus_hash, read_corpus
 from probes.errors import ProbesError, ResultError
+from probes.fit.family import make_family
 from probes.fit.fit import fit_questions
 from probes.fit.question import Question
 from probes.result import Record, read_record, save_outcomes, write_record
@@ -39,6 +40,8 @@ def execute_together(
 
     clock, run = Clock(), steps[0].run
     unit = unit_of(run.task.name)
+    for step in steps:
+        make_family(step.run.fit)  # a probe that nobody knows is told before anything is encoded
     with clock.measure("read"):
         corpus, fingerprint = _read(run.corpus, corpora)
     with clock.measure("encode"):

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from torch import nn
 
 from probes.config import FitConfig
-from probes.errors import FitError
+from probes.errors import ConfigError
 from probes.fit.family import ACTIVATIONS, Chain, keep_all, make_family
 from probes.fit.loss import Tally, mean_loss, predict_class
 from probes.fit.stack import SharedDropout
@@ -126,7 +126,7 @@ def test_dropout_keeps_the_mean_and_is_one_mask_for_all():
 
 
 def test_an_unknown_probe_is_an_error_that_names_the_known():
-    with pytest.raises(FitError) as caught:
+    with pytest.raises(ConfigError) as caught:
         make_family(FitConfig(probe="linaer"))
     assert str(caught.value) == (
         "Unknown probe 'linaer'. Known probes are 'linear', 'mlp'. "

@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 import probes
+from probes.cache import list_caches
 from probes.config import read_experiment
-from probes.errors import FitError, TaskError
+from probes.errors import ConfigError, FitError, TaskError
 from probes.fit.question import Question
 from probes.study import execute as execute_module
 from probes.study.face import run
@@ -117,3 +118,20 @@ def test_the_exact_solver_is_a_setting(toy_bert):
     curve = probes.probe(cache, "pos", controls=["word_type"], draws=2, solver="exact", l2=[1e-3, 1e-2])
     assert {(row.gap_kind, row.step_size, row.converged) for row in curve.record.probes} == {("exact", None, True)}
     assert len(curve.record.probes) == 3 * 3
+
+
+def test_a_probe_that_nobody_knows_is_told_before_anything_is_encoded(experiment, tmp_path, monkeypatch):
+    monkeypatch.setenv("PROBES_HOME", str(tmp_path / "home"))
+    with pytest.raises(ConfigError) as caught:
+        run(experiment, overrides=["fit.probe=mpl"], results=tmp_path)
+    assert str(caught.value).startswith("Unknown probe 'mpl'. Known probes are 'mlp', 'linear'")
+    assert list_caches() == []
+
+
+def test_what_the_exact_solver_cannot_fit_is_one_message(experiment, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        run(experiment, overrides=["fit.probe=mlp", "fit.solver=exact"], results=tmp_path)
+    assert str(caught.value) == (
+        "kinds: fit: solver 'exact' expects a linear probe of full rank on standardised features without dropout, but "
+        "came probe 'mlp', rank None, features 'white', input_dropout 0. Use solver 'stack' for these."
+    )
