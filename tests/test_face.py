@@ -92,7 +92,7 @@ def test_curve_in_memory_has_the_scores_of_the_same_experiment(states):
 def test_probe_within_the_gap_has_converged(states, monkeypatch):
     gaps = [row.gap for row in probes.probe(states, "pos", **SHORT).record.probes]
     limit = sorted(gaps)[6]
-    monkeypatch.setattr("probes.study.assemble.CONVERGED_GAP", limit)
+    monkeypatch.setattr("probes.fit.distance.CONVERGED_GAP", limit)
     rows = probes.probe(states, "pos", **SHORT).record.probes
     assert [row.converged for row in rows] == [gap <= limit for gap in gaps]
     assert {row.converged for row in rows} == {False, True}
@@ -219,8 +219,10 @@ def test_adopted_vectors_are_probed_without_transformers(tmp_path):
     [
         (
             {"epoch": 3},
-            "probe: Unknown key 'fit.epoch'. Known keys inside 'fit' are 'epochs', 'min_steps', 'step_size', "
-            "'batch_rows', 'probe', 'solver', 'l2'. Rename or remove it.",
+            "probe: Unknown key 'fit.epoch'. Known keys inside 'fit' are 'epochs', 'select', 'dropout', 'patience', "
+            "'schedule', 'min_steps', 'plateau_patience', 'precision', 'step_size', 'batch_rows', 'gap', "
+            "'weight_decay', 'input_dropout', 'plateau_factor', 'betas', 'probe', 'hidden', 'solver', 'features', "
+            "'optimizer', 'activation', 'init', 'l2', 'rank'. Rename or remove it.",
         ),
         ({"draws": 0}, "probe: Key 'task.draws' should be greater than or equal to 1, but is 0. Change it."),
         ({"seed": -1}, "probe: Key 'seed' should be greater than or equal to 0, but is -1. Change it."),

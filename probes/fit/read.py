@@ -115,5 +115,5 @@ class SplitRows:
                     first = int(self.index[start, slot])
                     target.copy_(view[first : first + stop - start])
                 else:
-                    target.copy_(view[torch.from_numpy(self.index[start:stop, slot])])
+                    target.copy_(view[torch.from_numpy(self.index[start:stop, slot].copy())])
             place += stop - start
