@@ -77,6 +77,25 @@ def predict(probes: FittedProbes, states: np.ndarray) -> np.ndarray:
     return np.stack([probes.predict(layer, every, number) for number, layer in enumerate(states)])
 
 
+def accuracies(
+    probes: FittedProbes, states: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], target: int = 0
+) -> np.ndarray:
+    """Share of right answers on test [layer] for one target."""
+    return (predict(probes, states["test"])[:, target] == labels["test"]).mean(axis=1)
+
+
+def one_penalty(l2: float, **settings) -> FitConfig:
+    """A short fit under one penalty."""
+    return FitConfig(
+        **{"l2": (l2,), "epochs": 1, "min_steps": 60, "step_size": 0.05, "precision": "float32"} | settings
+    )
+
+
+def layers_of(states: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
+    """The layers of train and dev, as a fit takes them; test is not shown to it."""
+    return {split: list(states[split]) for split in ("train", "dev")}
+
+
 def all_rows(states: np.ndarray) -> SplitRows:
     """Every row of states [layer, row, dim] as an example."""
     return SplitRows(list(states), np.arange(states.shape[1])[:, None])

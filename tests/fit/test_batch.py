@@ -2,13 +2,14 @@
 
 from itertools import pairwise
 from threading import active_count
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from probes.fit import batch as module
 from probes.fit.batch import BLOCK_ROWS, RowBatches, ahead, order_blocks
 from probes.fit.read import SplitRows
 from tests.fit.conftest import measure
@@ -76,21 +77,16 @@ def test_examples_stay_with_their_states(index_layers, seed):
     assert (met == sorted(met)) == (seed is None)
 
 
-@pytest.mark.parametrize("layout", ["in order", "gaps", "shuffled", "two slots"])
-def test_rows_are_read_where_they_lie(index_layers, layout):
-    stream = np.random.default_rng(1)
-    index = {
-        "in order": np.arange(100, 400)[:, None],
-        "gaps": np.delete(np.arange(500), [3, 77, 78, 400])[:, None],
-        "shuffled": stream.permutation(500)[:, None],
-        "two slots": np.stack([np.arange(500), stream.permutation(500)], axis=1),
-    }[layout]
-    rows, ranges = SplitRows(index_layers, index), [(40, 90), (0, 17), (17, 40)]
-    out = torch.empty(2, 90, rows.num_features)
-    found = rows.read(ranges, [1, 0], None, out=out).numpy()
-    chosen = index[np.concatenate([np.arange(*part) for part in ranges])]
-    for position, layer in enumerate((1, 0)):
-        assert np.array_equal(found[position], index_layers[layer][chosen].reshape(90, -1))
+def test_only_the_layers_that_are_asked_for_are_read(index_layers):
+    spoiled = [index_layers[0], np.full_like(index_layers[1], np.nan), index_layers[0] * 2]
+    rows = SplitRows(spoiled, np.arange(500)[:, None])
+    scale = measure(np.stack([index_layers[0], index_layers[1], index_layers[0] * 2])).scale
+    batches = RowBatches(rows, scale, batch_rows=64, seed=2)
+    batches.layers = [2, 0]
+    for features, _ in batches:
+        assert features.shape[0] == 2
+        # Both layers are the same once they are standardised.
+        assert torch.allclose(features[0], features[1], atol=1e-5)
 
 
 def test_a_constant_dimension_reads_as_zero(index_layers):
@@ -127,15 +123,49 @@ def test_length_is_the_number_of_batches(index_layers, num_rows):
     assert len(batches) == len(list(batches))
 
 
-def test_a_thread_reads_the_same_batches(index_layers):
-    plain, _ = make_batches(index_layers, np.arange(500), seed=5)
-    threaded, _ = make_batches(index_layers, np.arange(500), seed=5)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("seed", [None, 5])
+def test_a_thread_reads_the_same_batches(index_layers, dtype, seed):
+    plain, _ = make_batches(index_layers, np.arange(500), seed, dtype)
+    threaded, _ = make_batches(index_layers, np.arange(500), seed, dtype)
     threaded.is_threaded = True
     before = active_count()
-    for (states, examples), (others, same) in zip(plain, threaded, strict=True):
-        assert torch.equal(examples, same)
-        assert torch.equal(states, others)
+    for _ in range(2):
+        for (states, examples), (others, same) in zip(plain, threaded, strict=True):
+            sleep(0.005)  # the thread goes as far ahead as it may: it must not fill what is in use
+            assert torch.equal(examples, same)
+            assert torch.equal(states, others)
     assert active_count() == before
+
+
+class FailingRows(SplitRows):
+    """Rows whose disk goes away at example 200."""
+
+    def read(self, ranges, layers, scale, *, out, scratch=None):
+        if any(start <= 200 < stop for start, stop in ranges):
+            raise OSError("the disk went away")
+        return super().read(ranges, layers, scale, out=out, scratch=scratch)
+
+
+@pytest.mark.parametrize("is_threaded", [False, True])
+def test_an_error_of_a_batch_is_raised_in_its_turn(index_layers, is_threaded):
+    rows = FailingRows(index_layers, np.arange(500)[:, None])
+    batches = RowBatches(rows, measure(np.stack(index_layers)).scale, batch_rows=64)
+    batches.is_threaded, before, met = is_threaded, active_count(), []
+    with pytest.raises(OSError, match="the disk went away"):
+        met.extend(len(examples) for _, examples in batches)
+    assert met == [64, 64, 64]
+    assert active_count() == before
+
+
+def test_a_pass_that_stops_early_ends_its_thread(index_layers):
+    batches, _ = make_batches(index_layers, np.arange(500), seed=5)
+    batches.is_threaded, before = True, active_count()
+    for _ in batches:
+        assert active_count() == before + 1
+        break
+    assert active_count() == before
+    assert len(list(batches)) == len(batches)
 
 
 def test_an_error_in_the_thread_is_raised_where_the_batch_was_asked_for():
@@ -159,14 +189,16 @@ def test_a_consumer_that_stops_early_ends_the_thread():
     assert len(made) < 10
 
 
-def test_pages_of_a_map_are_announced_and_arrays_in_memory_need_none(index_layers, tmp_path):
-    whole = np.memmap(tmp_path / "states", np.float32, "w+", offset=24, shape=(500, 3))
-    whole[:] = index_layers[0]
-    rows = SplitRows([whole, index_layers[1]], np.arange(500)[:, None])
-    for ranges in ([(0, 1)], [(499, 500)], [(0, 500), (3, 7)]):
-        rows.announce(ranges, [0, 1])
-    assert np.array_equal(rows.chunk(0, [0], None)[0].numpy(), index_layers[0])
-    SplitRows([whole], np.arange(499, -1, -1)[:, None]).announce([(0, 500)], [0])
+def test_pages_are_announced_only_where_the_disk_was_waited_for(index_layers, monkeypatch):
+    asked, waits = [], iter(range(1000))
+    monkeypatch.setattr(SplitRows, "announce", lambda rows, ranges, layers: asked.append((ranges, layers)))
+    batches, _ = make_batches(index_layers, np.arange(500))
+    list(batches)
+    assert len(asked) <= 1  # a page fault of something else may fall between
+    asked.clear()
+    monkeypatch.setattr(module, "_count_waits", lambda: next(waits))
+    list(batches)
+    assert asked == [(ranges, [0, 1]) for ranges in module.cut_in_order(500, 64)[1:]]
 
 
 @pytest.mark.slow

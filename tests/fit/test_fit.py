@@ -7,13 +7,14 @@ import pytest
 
 from probes.config import FitConfig
 from probes.errors import FitError
-from probes.fit.fit import fit_layers, fit_probes
-from probes.fit.question import Question
+from probes.fit.fit import fit_probes
 from tests.fit.conftest import (
     QUICK,
+    accuracies,
     fit_states,
     make_states,
     make_task,
+    one_penalty,
     planted_labels,
     predict,
     random_labels,
@@ -22,10 +23,6 @@ from tests.reference.linear import minimise, objective, standardise
 from tests.toy import make_cache
 
 NAMES = ("epochs", "dev_accuracy", "gap", "converged", "has_diverged")
-
-
-def accuracies(probes, states, labels, target=0):
-    return (predict(probes, states["test"])[:, target] == labels["test"]).mean(axis=1)
 
 
 def same(left, right, names=NAMES):
@@ -90,12 +87,6 @@ def test_labels_follow_the_rows_that_the_task_names(tmp_path, states, planted):
 def test_a_strong_penalty_gives_small_weights(tmp_path, states, planted):
     weak, strong = (fit_states(tmp_path, states, planted, config=one_penalty(l2)) for l2 in (1e-6, 1.0))
     assert np.linalg.norm(strong.parameters["weight_0"]) < np.linalg.norm(weak.parameters["weight_0"]) / 3
-
-
-def one_penalty(l2, **settings):
-    return FitConfig(
-        **{"l2": (l2,), "epochs": 1, "min_steps": 60, "step_size": 0.05, "precision": "float32"} | settings
-    )
 
 
 @pytest.mark.parametrize(("change", "dims"), [("constant", 8), ("dead", 10)])
@@ -203,45 +194,6 @@ def test_choice_by_likelihood_may_differ_from_choice_by_accuracy(tmp_path, state
     assert (probes.grid.loss.argmin(axis=1) == probes.grid.choice).all()
 
 
-def test_of_two_step_sizes_one_diverges_and_the_other_is_as_if_alone(tmp_path, states, planted):
-    settings = {"l2": (1e-3,), "epochs": 1, "min_steps": 40, "precision": "float64"}
-    alone = fit_states(tmp_path / "a", states, planted, config=FitConfig(step_size=0.05, **settings))
-    both = fit_states(tmp_path / "b", states, planted, config=FitConfig(step_size=(0.05, 1e308), **settings))
-    assert [both.grid.chosen(layer).step_size for layer in range(3)] == [0.05] * 3
-    assert not np.isfinite(both.grid.loss[:, 1]).any()
-    assert np.isfinite(both.grid.loss[:, 0]).all()
-    for name, values in alone.parameters.items():
-        assert np.allclose(both.parameters[name], values, atol=1e-7, rtol=0)  # kept as float32
-    assert not both.has_diverged.any()
-
-
-def questions_over(labels, config, part=slice(None)):
-    task = make_task(labels)
-    splits = {
-        split: replace(rows, **{name: getattr(rows, name)[part] for name in ("index", "labels", "groups", "words")})
-        for split, rows in task.splits.items()
-    }
-    return Question(replace(task, splits=splits), (), config)
-
-
-def test_questions_fitted_together_equal_those_fitted_alone(states, planted):
-    layers = {split: list(part) for split, part in states.items()}
-    config = one_penalty(1e-3, precision="float64")
-    every = [
-        questions_over(planted, config),
-        questions_over(random_labels(seed=1), config.model_copy(update={"l2": (1e-2, 1e-5)})),
-        questions_over(planted, config.model_copy(update={"probe": "mlp", "hidden": (5,), "dropout": 0.2})),
-        questions_over(planted, config, part=slice(0, None, 2)),  # other rows: a stack of its own
-    ]
-    together = fit_layers(layers, every, seed=0)
-    for question, probes in zip(every, together, strict=True):
-        (alone,) = fit_layers(layers, [question], seed=0)
-        for name, values in alone.parameters.items():
-            # Kept as float32: what differed by 1e-10 may round to neighbours.
-            assert np.allclose(probes.parameters[name], values, atol=1e-6, rtol=0)
-        assert np.array_equal(predict(probes, states["test"]), predict(alone, states["test"]))
-
-
 def test_exact_is_the_optimum_and_the_stack_is_that_far_above_it(tmp_path, states, planted):
     labels = planted_labels(states, noise=0.3)
     settings = {"l2": (1e-3,), "epochs": 1, "min_steps": 60, "step_size": 0.02, "precision": "float32"}
@@ -273,35 +225,3 @@ def test_both_solvers_choose_alike_and_controls_follow(tmp_path, states, planted
     assert chosen_l2(probes, 1) == 1e-6
     assert probes.gap.shape == (3, 2)
     assert accuracies(probes, states, planted)[1] > 0.97
-
-
-def test_bfloat16_products_give_the_accuracy_of_float32(tmp_path, states, planted):
-    fine, coarse = (
-        fit_states(tmp_path / name, states, planted, config=one_penalty(1e-3, precision=name))
-        for name in ("float32", "bfloat16")
-    )
-    assert not same(fine, coarse)
-    assert np.abs(fine.dev_accuracy - coarse.dev_accuracy).max() < 0.02  # 300 rows of dev
-
-
-def test_an_mlp_learns_what_no_linear_probe_can(tmp_path):
-    sizes = {"train": 2000, "dev": 400, "test": 400}
-    states = make_states(sizes, dims=4, layers=1, seed=8)
-    centered = {split: part - states["train"].mean(axis=1, keepdims=True) for split, part in states.items()}
-    labels = {split: ((part[0, :, 0] > 0) ^ (part[0, :, 1] > 0)).astype(np.int64) for split, part in centered.items()}
-    linear = fit_states(tmp_path / "linear", states, labels, config=one_penalty(1e-4, min_steps=200))
-    for hidden in ((20,), (20, 10)):
-        config = one_penalty(1e-6, probe="mlp", hidden=hidden, min_steps=1500, step_size=0.02)
-        mlp = fit_states(tmp_path / f"mlp-{len(hidden)}", states, labels, config=config)
-        assert accuracies(mlp, states, labels)[0] > 0.93
-    assert accuracies(linear, states, labels)[0] < 0.7
-
-
-def test_rank_limits_what_a_linear_probe_learns(tmp_path, states, planted):
-    full, one = (
-        fit_states(tmp_path / f"{rank}", states, planted, config=one_penalty(1e-5, rank=rank, min_steps=300))
-        for rank in (2, 1)
-    )
-    assert full.parameters["weight_0"].shape == (3, 1, 2, 8)
-    assert accuracies(full, states, planted)[1] > 0.95
-    assert accuracies(one, states, planted)[1] < accuracies(full, states, planted)[1] - 0.05

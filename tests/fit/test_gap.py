@@ -81,12 +81,15 @@ def test_the_gap_of_a_long_fit_is_near_zero(tmp_path, noisy):
     # What is left is the noise of batches of 125 rows under a step size that falls to zero.
     assert true_gaps(probes, states, [labels]) < 1e-3
     assert 0 <= probes.gap < 1e-3
+    assert probes.converged.all()
 
 
 def test_a_short_fit_is_not_called_converged(tmp_path, noisy):
     states, labels = only_planted(noisy)
     config = FitConfig(l2=(1e-2,), epochs=1, min_steps=1, step_size=1e-3, precision="float32")
-    assert fit_states(tmp_path, states, labels, config=config).gap > CONVERGED_GAP
+    probes = fit_states(tmp_path, states, labels, config=config)
+    assert probes.gap > CONVERGED_GAP
+    assert not probes.converged.any()
 
 
 def exact_probes(states, labels, statistics: FeatureStatistics, l2):
@@ -129,3 +132,32 @@ def test_probes_that_cannot_move_have_no_gap():
     )
     states, labels = torch.randn(1, 10, 4, generator=torch.Generator().manual_seed(0)), torch.arange(10)[None] % 2
     assert estimate_gap(dead, iter([(states, labels)]), states).item() == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"gap": "none"},
+        {"probe": "mlp", "hidden": (3,)},
+        {"rank": 1},
+        {"features": "raw"},
+        {"input_dropout": 0.1},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+    ],
+)
+def test_a_fit_without_one_optimum_has_no_gap_and_is_not_called_converged(tmp_path, noisy, settings):
+    states, labels = only_planted(noisy)
+    config = FitConfig(**{"l2": 1e-2, "epochs": 1, "min_steps": 1} | settings)
+    probes = fit_states(tmp_path, states, labels, config=config)
+    assert np.isnan(probes.gap).all()
+    assert probes.gap_kind == "none"
+    assert not probes.converged.any()
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float64"])
+def test_the_estimate_in_other_arithmetic_is_that_of_float32_for_such_probes(tmp_path, noisy, precision):
+    states, labels = only_planted(noisy)
+    config = FitConfig(l2=1e-2, epochs=1, min_steps=30, step_size=0.02, precision=precision)
+    probes = fit_states(tmp_path, states, labels, config=config)
+    expected = true_gaps(probes, states, [labels])
+    assert expected / 2 < probes.gap < 2 * expected

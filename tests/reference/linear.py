@@ -51,11 +51,12 @@ def descend(
     l2: float,
     step_size: float,
     num_steps: int,
+    betas: tuple[float, float] = (0.9, 0.999),
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """White weights and bias of one probe after Adam over batches (states [row, dim], labels [row])."""
     weights = torch.zeros(basis.shape[1], num_labels, dtype=basis.dtype, requires_grad=True)
     bias = torch.zeros(num_labels, dtype=basis.dtype, requires_grad=True)
-    optimizer = torch.optim.Adam([weights, bias], lr=step_size)
+    optimizer = torch.optim.Adam([weights, bias], lr=step_size, betas=betas)
     for step, (states, labels) in enumerate(batches):
         optimizer.param_groups[0]["lr"] = step_size * (1 - step / num_steps)
         optimizer.zero_grad()
