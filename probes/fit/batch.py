@@ -14,6 +14,7 @@ from probes.fit.read import Range, Scale, SplitRows
 from probes.seed import generator
 
 BLOCK_ROWS = 128
+THREAD_NAME = "probes-batches"
 
 Batch = tuple[Float[Tensor, "layer row feature"], Int[Tensor, " row"]]
 """Features of every layer that is read, and the numbers of the examples."""
@@ -125,7 +126,7 @@ def ahead(make: Callable, wanted: Sequence) -> Iterator:
         except BaseException as error:
             ready.put((None, error))
 
-    thread = Thread(target=work, daemon=True)
+    thread = Thread(target=work, name=THREAD_NAME, daemon=True)
     thread.start()
     try:
         for _ in wanted:
