@@ -83,16 +83,16 @@ def test_examples_stay_with_their_states(index_layers, seed):
     assert (met == sorted(met)) == (seed is None)
 
 
-def test_only_the_layers_that_are_asked_for_are_read(index_layers):
-    spoiled = [index_layers[0], np.full_like(index_layers[1], np.nan), index_layers[0] * 2]
-    rows = SplitRows(spoiled, np.arange(500)[:, None])
-    scale = measure(np.stack([index_layers[0], index_layers[1], index_layers[0] * 2])).scale
-    batches = RowBatches(rows, scale, batch_rows=64, seed=2)
-    batches.layers = [2, 0]
-    for features, _ in batches:
-        assert features.shape[0] == 2
-        # Both layers are the same once they are standardised.
-        assert torch.allclose(features[0], features[1], atol=1e-5)
+def test_only_the_layers_that_are_asked_for_are_read_in_their_order(index_layers):
+    layers = [index_layers[0], index_layers[1], 500 - index_layers[0]]
+    scale = measure(np.stack(layers)).scale
+    whole = RowBatches(SplitRows(layers, np.arange(500)[:, None]), scale, batch_rows=64, seed=2)
+    spoiled = [layers[0], np.full_like(layers[1], np.nan), layers[2]]
+    some = RowBatches(SplitRows(spoiled, np.arange(500)[:, None]), scale, batch_rows=64, seed=2)
+    some.layers = [2, 0]
+    for (features, examples), (every, same) in zip(some, whole, strict=True):
+        assert torch.equal(examples, same)
+        assert torch.equal(features, every[[2, 0]])
 
 
 def test_a_constant_dimension_reads_as_zero(index_layers):
