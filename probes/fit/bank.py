@@ -131,13 +131,14 @@ class Bank(nn.Module):
         accuracy, loss = self.tally.accuracy(), self.tally.mean_loss()
         score = accuracy if self.config.select == "accuracy" else -loss
         is_finite = torch.isfinite(loss)
+        # Before the epoch is counted: patience may end a probe in the epoch in which it diverges.
+        lost = self.schedule.is_running & ~is_finite
         is_best = self.schedule.observe(torch.where(is_finite, score, -torch.inf))
         where = self.layers[:, None].expand_as(self.probes)[is_best], self.probes[is_best]
         for name, value in self.weights.items():
             self.best[name][where] = value.detach().cpu()[is_best]
         self.best_accuracy[where], self.best_loss[where] = accuracy[is_best], loss[is_best]
         self.best_epoch[where] = self.schedule.epoch
-        lost = self.schedule.is_running & ~is_finite
         self.has_diverged[self.layers[:, None].expand_as(self.probes)[lost], self.probes[lost]] = True
         self.schedule.is_running &= is_finite
         self._shrink()

@@ -89,7 +89,8 @@ class Tally:
 def predict_class(logits: Logits) -> Int[Tensor, "layer probe row"]:
     """The first of the most likely classes."""
     # torch's argmax along an axis that is not the last takes five times as long.
-    best, number = logits[:, :, 0].clone(), torch.zeros_like(logits[:, :, 0], dtype=torch.int16)
+    dtype = torch.int16 if logits.shape[2] < 2**15 else torch.int32
+    best, number = logits[:, :, 0].clone(), torch.zeros_like(logits[:, :, 0], dtype=dtype)
     for output in range(1, logits.shape[2]):
         values = logits[:, :, output]
         number.masked_fill_(values > best, output)

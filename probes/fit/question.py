@@ -26,14 +26,18 @@ class Question:
     def __post_init__(self) -> None:
         for split in SPLITS:
             rows = self.task.splits[split]
+            _check_rows(self.task.name, split, rows)
             for control in self.controls:
-                if len(control.splits[split]) != len(rows):
+                others = control.splits[split]
+                is_same = len(others) == len(rows) and np.array_equal(others.index, rows.index)
+                if not is_same:
+                    came = f"{len(others)}" if len(others) != len(rows) else "other rows"
                     raise FitError(
                         f"Control {control.name!r} should have the {len(rows)} examples that task "
-                        f"{self.task.name!r} has in split {split!r}, but has {len(control.splits[split])}. "
+                        f"{self.task.name!r} has in split {split!r}, but has {came}. "
                         f"Make it with Task.with_labels."
                     )
-            _check_rows(self.task.name, split, rows)
+                _check_rows(control.name, split, others)
 
     @property
     def answer(self) -> Answer:

@@ -43,10 +43,10 @@ class ProbeStack(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         states, examples = batch
-        drop = SharedDropout(stream_seed(self.seed, "fit.dropout", self.num_steps))
+        seed = stream_seed(self.seed, "fit.dropout", self.num_steps)
         self.num_steps += 1
         for bank in self._running():
-            bank.train_step(self._of(bank, states, self.train_batches), examples, drop)
+            bank.train_step(self._of(bank, states, self.train_batches), examples, SharedDropout(seed))
 
     def on_validation_epoch_start(self) -> None:
         for bank in self._running():
@@ -80,17 +80,19 @@ class ProbeStack(lightning.LightningModule):
 
 @dataclass
 class SharedDropout:
-    """One mask a step for each size, shared by every probe and layer: it depends on the seed and the step alone,
-    so another probe in the stack changes nothing (and paired probes differ by less)."""
+    """Masks of one step of a bank, each shared by every probe and layer: they depend on the seed, the step and how
+    many masks came before, so another probe in the stack changes nothing (and paired probes differ by less)."""
 
     seed: int
+    num_masks: int = 0
 
     def __call__(self, values: Tensor, share: float) -> Tensor:
         if share == 0:
             return values
         num_features, num_rows = values.shape[-2:]
-        # The size belongs to the stream: two layers of units of one size would else lose the same ones.
-        stream = torch.Generator().manual_seed(stream_seed(self.seed, "mask", values.ndim, num_features))
+        # Numbered: two hidden layers of one size would else lose the same units.
+        stream = torch.Generator().manual_seed(stream_seed(self.seed, "mask", self.num_masks))
+        self.num_masks += 1
         mask = torch.rand((num_features, num_rows), generator=stream) >= share
         return values * (mask.to(device=values.device, dtype=values.dtype) / (1 - share))
 
