@@ -92,7 +92,7 @@ def _estimate_together(problem: Problem, every: Sequence[Chosen]) -> Tensor:
         dtype=torch.float32 if dtype == torch.float64 else dtype,
     )
     states = sample.read([(0, len(chosen))], range(len(rows.layers)), statistics.scale, out=out)
-    batches = ((batch, wanted[:, examples]) for batch, examples in problem.batches("train", torch.float32))
+    batches = ((batch, wanted[:, examples]) for batch, examples in problem.batches("train", states.dtype))
     with torch.inference_mode():
         return estimate_gap(probes, batches, states).double()
 
