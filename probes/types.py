@@ -48,13 +48,27 @@ class Pair(NamedTuple):
     second: str
 
 
+Range = tuple[int, int]
+"""First word, counted from 0, and the one behind the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A label over some words of a sentence, or over two spans of it and how they are related."""
+
+    label: str
+    first: Range
+    second: Range | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """One unit of text that the encoder reads by itself.
 
     A sentence has words, or it is one running `text` that the encoder's tokenizer splits alone, or two texts
     (`text` and `pair`) that are read together.
-    `columns` hold one annotation a word (`columns["upos"]`), `attributes` one for the whole sentence.
+    `columns` hold one annotation a word (`columns["upos"]`), `attributes` one for the whole sentence, `spans` those
+    of some words.
     `group` is the cluster that intervals resample: the document where it is known, else the sentence.
     """
 
@@ -66,6 +80,7 @@ class Sentence:
     attributes: Mapping[str, str] = field(default_factory=dict)
     tree: Tree | None = None
     pair: str = ""
+    spans: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
         for name, values in self.columns.items():
@@ -73,6 +88,12 @@ class Sentence:
                 raise CorpusError(
                     f"Sentence {self.id!r} needs one value of {name!r} for each of its {len(self.words)} words, "
                     f"but has {len(values)}. Give as many values as words."
+                )
+        for start, stop in (part for span in self.spans for part in (span.first, span.second) if part):
+            if not 0 <= start < stop <= len(self.words):
+                raise CorpusError(
+                    f"A span of sentence {self.id!r} should hold some of its {len(self.words)} words, but is "
+                    f"[{start}, {stop}]. Count words from 0; the second number is the one behind the last word."
                 )
 
 

@@ -9,10 +9,9 @@ from typing import Any
 from conllu.exceptions import ParseException
 from conllu.parser import DEFAULT_FIELDS, parse_comment_line, parse_id_value, parse_line
 
-from probes.errors import CorpusError
+from probes.corpus.text import Line, line_error, read_text
 from probes.types import Corpus, Sentence, Tree
 
-Line = tuple[int, str]  # its 1-based number in the file, and its text
 Word = tuple[int, Mapping[str, Any]]  # the number of its line, and the library's token
 
 COLUMNS = ("upos", "xpos", "lemma", "feats")
@@ -44,7 +43,7 @@ def _read_file(path: Path, places: dict[str, str], documents: Iterator[int]) -> 
     """The sentences of one file; their ids enter `places`, a document without id takes a number."""
     sentences: list[Sentence] = []
     group = ""
-    for block in _blocks(_read_text(path)):
+    for block in _blocks(read_text(path)):
         metadata = _metadata(path, block)
         if "newdoc" in metadata or "newdoc id" in metadata:
             group = metadata.get("newdoc id") or f"{path.stem}-newdoc-{next(documents)}"
@@ -56,22 +55,22 @@ def _read_file(path: Path, places: dict[str, str], documents: Iterator[int]) -> 
         number = block[0][0]
         if sentence_id in places:
             expected, came = "an id of its own", f"{sentence_id!r}, which stands at {places[sentence_id]} too"
-            raise _error(path, number, expected, came, "Give each sentence one '# sent_id', and each file once.")
+            raise line_error(path, number, expected, came, "Give each sentence one '# sent_id', and each file once.")
         if sentences and (sentence.tree is None) != (sentences[0].tree is None):
             expected, came = ("no heads", "some") if sentence.tree else ("heads", "none")
             expected += " as in the sentences above"
-            raise _error(path, number, expected, came, "Annotate all sentences of a file, or none.")
+            raise line_error(path, number, expected, came, "Annotate all sentences of a file, or none.")
         places[sentence_id] = f"{path}:{number}"
         sentences.append(sentence)
     if not sentences:
-        raise _error(path, 1, "sentences", "a file without any", "Fill the file, or remove it.")
+        raise line_error(path, 1, "sentences", "a file without any", "Fill the file, or remove it.")
     return sentences
 
 
 def _sentence(path: Path, block: Sequence[Line], *, sentence_id: str, text: str, group: str) -> Sentence:
     words = _words(path, block)
     if not words:
-        raise _error(path, block[0][0], "words", "a sentence without any", "Add its words, or remove it.")
+        raise line_error(path, block[0][0], "words", "a sentence without any", "Add its words, or remove it.")
     return Sentence(
         id=sentence_id,
         words=_column(words, "form"),
@@ -84,25 +83,6 @@ def _sentence(path: Path, block: Sequence[Line], *, sentence_id: str, text: str,
 
 def _column(words: Sequence[Word], field: str) -> tuple[str, ...]:
     return tuple(intern(token[field]) for _, token in words)
-
-
-def _error(path: Path, number: int, expected: str, came: str, advice: str) -> CorpusError:
-    return CorpusError(f"{path}:{number}: Expected {expected}, but came {came}. {advice}")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        came = f"{error.strerror!r}"
-        raise _error(path, 1, "a readable file", came, "Check the path and its permissions.") from error
-    except UnicodeDecodeError as error:
-        number, byte = error.object[: error.start].count(b"\n") + 1, error.object[error.start]
-        raise _error(path, number, "UTF-8", f"byte 0x{byte:02x}", "Save the file as UTF-8.") from error
-    before, nul, _ = text.partition("\0")
-    if nul:
-        raise _error(path, before.count("\n") + 1, "text", "a NUL character", "Restore the file.")
-    return text.replace("\r\n", "\n")
 
 
 def _blocks(text: str) -> Iterator[list[Line]]:
@@ -121,13 +101,13 @@ def _metadata(path: Path, block: Sequence[Line]) -> dict[str, str | None]:
     for (_, above), (number, line) in pairwise(block):
         if line.startswith("#") and not above.startswith("#"):
             advice = "Put a blank line before a new sentence, or remove the comment."
-            raise _error(path, number, "comments above the words of a sentence only", f"{line[:60]!r}", advice)
+            raise line_error(path, number, "comments above the words of a sentence only", f"{line[:60]!r}", advice)
     comments = [line for _, line in block if line.startswith("#")]
     metadata = dict(pair for line in comments for pair in parse_comment_line(line, METADATA_PARSERS))
     columns = metadata.get("global.columns") or " ".join(FIELDS)
     if columns.lower().split() != list(FIELDS):
         came = f"'global.columns = {columns}'"
-        raise _error(path, block[0][0], "the ten columns of CoNLL-U", came, "Convert the file to CoNLL-U.")
+        raise line_error(path, block[0][0], "the ten columns of CoNLL-U", came, "Convert the file to CoNLL-U.")
     return metadata
 
 
@@ -148,11 +128,11 @@ def _words(path: Path, block: Sequence[Line]) -> list[Word]:
                 pass  # an empty node stands after its word
             case _:
                 advice = "Number the words 1, 2, 3, …, and put a blank line between sentences."
-                raise _error(path, number, f"id {len(words) + 1}", repr(line.partition("\t")[0]), advice)
+                raise line_error(path, number, f"id {len(words) + 1}", repr(line.partition("\t")[0]), advice)
     for number, end in range_ends:
         if end > len(words):
             expected, came = f"a multi-word token within {len(words)} words", f"one that ends at {end}"
-            raise _error(path, number, expected, came, "Add the missing words, or correct the range.")
+            raise line_error(path, number, expected, came, "Add the missing words, or correct the range.")
     return words
 
 
@@ -162,17 +142,17 @@ def _token(path: Path, number: int, line: str) -> Mapping[str, Any]:
     if len(values) != len(FIELDS):
         came = f"{len(values)} in {line[:60]!r}"
         advice = "Put one tab between columns, and '_' where one is empty."
-        raise _error(path, number, f"{len(FIELDS)} columns", came, advice)
+        raise line_error(path, number, f"{len(FIELDS)} columns", came, advice)
     for field, value in zip(FIELDS, values, strict=True):
         # The library takes two spaces for the border of a column.
         if not value or value[0] == " " or value[-1] == " " or "  " in value:
             expected = f"column {field.upper()} without outer or double spaces"
-            raise _error(path, number, expected, repr(value), "Remove the spaces; '_' marks an empty column.")
+            raise line_error(path, number, expected, repr(value), "Remove the spaces; '_' marks an empty column.")
     try:
         return parse_line(line, FIELDS, FIELD_PARSERS)
     except ParseException as error:
         advice = "Correct the id."
-        raise _error(path, number, "an id such as 3, 3-4 or 3.1", repr(values[0]), advice) from error
+        raise line_error(path, number, "an id such as 3, 3-4 or 3.1", repr(values[0]), advice) from error
 
 
 def _tree(path: Path, words: Sequence[Word]) -> Tree | None:
@@ -182,17 +162,17 @@ def _tree(path: Path, words: Sequence[Word]) -> Tree | None:
     for number, token in words:
         if token["head"] not in known:
             came = f"{token['head']!r} at {token['form']!r}"
-            raise _error(path, number, f"a head from 0 to {len(words)}", came, "Correct the head.")
+            raise line_error(path, number, f"a head from 0 to {len(words)}", came, "Correct the head.")
     heads = tuple(known[token["head"]] for _, token in words)
     roots = [number for (number, _), head in zip(words, heads, strict=True) if head == 0]
     if len(roots) != 1:
         number = roots[1] if roots else words[0][0]
-        raise _error(path, number, "one word with head 0", f"{len(roots)}", "Give the sentence one root.")
+        raise line_error(path, number, "one word with head 0", f"{len(roots)}", "Give the sentence one root.")
     word = _find_cycle(heads)
     if word:
         number, token = words[word - 1]
         came = f"a cycle through {token['form']!r}"
-        raise _error(path, number, "heads that lead to the root", came, "Correct one head of the cycle.")
+        raise line_error(path, number, "heads that lead to the root", came, "Correct one head of the cycle.")
     return Tree(heads=heads, relations=_column(words, "deprel"))
 
 

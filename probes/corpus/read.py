@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from hashlib import sha256
 from importlib.metadata import entry_points
 from inspect import Parameter, signature
@@ -49,6 +50,7 @@ def corpus_hash(corpus: Corpus) -> str:
             annotation = [sorted(sentence.columns.items()), sorted(sentence.attributes.items()), tree]
             values = [sentence.id, sentence.words, sentence.text, sentence.group, annotation]
             values += [sentence.pair] if sentence.pair else []
+            values += [[astuple(span) for span in sentence.spans]] if sentence.spans else []
             digest.update(json.dumps(values).encode())
     return digest.hexdigest()
 
