@@ -1,0 +1,43 @@
+"""Text files: their encoding, their lines, and errors that name the line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from probes.errors import CorpusError
+
+Line = tuple[int, str]
+"""Its 1-based number in the file, and its text."""
+
+
+def line_error(path: Path, number: int, expected: str, came: str, advice: str) -> CorpusError:
+    """The error for one line of a file; `advice` is a sentence that says what to do."""
+    return CorpusError(f"{path}:{number}: Expected {expected}, but came {came}. {advice}")
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """A whole text file; a byte order mark is taken off, and lines end in a line feed.
+
+    Raises CorpusError for a file that cannot be read, for bytes of another encoding and for NUL characters.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except OSError as error:
+        came = f"{error.strerror!r}"
+        raise line_error(path, 1, "a readable file", came, "Check the path and its permissions.") from error
+    except UnicodeDecodeError as error:
+        number, byte = error.object[: error.start].count(b"\n") + 1, error.object[error.start]
+        name = encoding.upper()
+        raise line_error(path, number, name, f"byte 0x{byte:02x}", f"Save the file as {name}.") from error
+    before, nul, _ = text.partition("\0")
+    if nul:
+        raise line_error(path, before.count("\n") + 1, "text", "a NUL character", "Restore the file.")
+    return text.replace("\r\n", "\n")
+
+
+def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[Line]:
+    """The lines of a text file with their numbers, blank ones too, without the empty end of the last.
+
+    Not splitlines(), which also breaks at characters that a word may hold, such as U+2028.
+    """
+    lines = read_text(path, encoding).split("\n")
+    return iter(list(enumerate(lines[:-1] if lines[-1] == "" else lines, start=1)))
