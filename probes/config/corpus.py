@@ -9,8 +9,16 @@ class CorpusConfig(Settings):
     """A corpus on disk, or one that a reader makes."""
 
     reader: str = "conllu"
-    """`conllu`, `grammar` (built in), or a reader of an installed package (entry point `probes.readers`)."""
+    """`conllu`, `table` (TSV, CSV, JSON lines, Parquet), `edges` (edge probing), `pairs` (minimal pairs), `columns`,
+    `questions` (label and text), `senteval`, `plain`, `grammar` (built in), or a reader of an installed package (entry
+    point `probes.readers`)."""
     path: str | None = None
     """File, folder or pattern; relative paths are looked for here and under PROBES_DATA."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Further arguments of the reader."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    """Splits under other names: `{dev: test}` where the published dev is what is scored."""
+    dev_share: float | None = Field(default=None, gt=0, lt=1)
+    """Share of train that becomes dev, cut by group, where a corpus has none."""
+    split_seed: int = Field(default=0, ge=0)
+    """Seed of that cut."""

@@ -23,14 +23,14 @@ def find_splits(pattern: str) -> dict[str, list[Path]]:
     `$PROBES_DATA`. A file's split is the part of its name that says train, dev or test. Raises CorpusError
     if nothing is found or a name says none or two of these.
     """
-    paths = _match(pattern)
+    paths = match_files(pattern)
     splits: dict[str, list[Path]] = {"train": [], "dev": [], "test": []}
     for path in paths:
-        splits[_split_of(path)].append(path)
+        splits[split_of(path)].append(path)
     return {split: files for split, files in splits.items() if files}
 
 
-def _match(pattern: str) -> list[Path]:
+def match_files(pattern: str) -> list[Path]:
     roots = [Path.cwd()]
     if os.environ.get("PROBES_DATA"):
         roots.append(Path(os.environ["PROBES_DATA"]).expanduser())
@@ -42,7 +42,9 @@ def _match(pattern: str) -> list[Path]:
         # A name may hold the marks of a pattern, and glob() knows no ".".
         found = found or [path for path in (base / relative,) if path.exists()]
         files = [file for path in found for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-        files = [file for file in files if file.is_file() and (len(found) > 1 or not found[0].is_dir() or _says(file))]
+        files = [
+            file for file in files if file.is_file() and (len(found) > 1 or not found[0].is_dir() or said_splits(file))
+        ]
         if files:
             return files
     places = " and ".join(str(root) for root in roots) if not given.anchor else str(given.parent)
@@ -52,13 +54,13 @@ def _match(pattern: str) -> list[Path]:
     )
 
 
-def _says(path: Path) -> list[str]:
+def said_splits(path: Path) -> list[str]:
     parts = path.stem.lower().replace("_", "-").replace(".", "-").split("-")
     return sorted({SPLIT_NAMES[part] for part in parts if part in SPLIT_NAMES})
 
 
-def _split_of(path: Path) -> str:
-    said = _says(path)
+def split_of(path: Path) -> str:
+    said = said_splits(path)
     if len(said) != 1:
         found = f"says {' and '.join(said)}" if said else "says none"
         raise CorpusError(

@@ -2,27 +2,63 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from hashlib import sha256
 from importlib.metadata import entry_points
 from inspect import Parameter, signature
 from typing import Any
 
 from probes.config import CorpusConfig, logical_name
+from probes.corpus.columns import read_columns
 from probes.corpus.conllu import read_conllu
+from probes.corpus.cut import cut_dev, rename_splits
+from probes.corpus.edges import read_edges
 from probes.corpus.grammar import generate
 from probes.corpus.locate import find_splits
+from probes.corpus.pairs import read_pairs
+from probes.corpus.plain import read_plain
+from probes.corpus.questions import read_questions
+from probes.corpus.senteval import read_senteval
+from probes.corpus.table import read_table
 from probes.errors import ConfigError, CorpusError, list_names
-from probes.types import Corpus
+from probes.types import Corpus, Sentence
 
 
-def read_treebank(path: str) -> Corpus:
-    """A treebank in CoNLL-U; the names of its files say their splits."""
-    return read_conllu(find_splits(path), name=logical_name(path))
+def read_treebank(path: str, genre: bool = False) -> Corpus:
+    """A treebank in CoNLL-U; the names of its files say their splits.
+
+    `genre`: the name of a document says its genre before the first hyphen, as in English EWT (`weblog-...`); scores are
+    given for each genre too.
+    """
+    corpus = read_conllu(find_splits(path), name=logical_name(path))
+    if not genre:
+        return corpus
+    splits = {split: tuple(_with_genre(one) for one in part) for split, part in corpus.splits.items()}
+    return Corpus(corpus.name, splits)
+
+
+def _with_genre(sentence: Sentence) -> Sentence:
+    genre, hyphen, _ = sentence.group.partition("-")
+    if not hyphen or not genre:
+        raise CorpusError(
+            f"The document of sentence {sentence.id!r} should say its genre before a hyphen, but is "
+            f"{sentence.group!r}. Leave corpus.options.genre out."
+        )
+    return replace(sentence, attributes={**sentence.attributes, "genre": genre})
 
 
 # Readers take `path` if they read files, and their own options by keyword.
-READERS: dict[str, Callable[..., Corpus]] = {"conllu": read_treebank, "grammar": generate}
+READERS: dict[str, Callable[..., Corpus]] = {
+    "conllu": read_treebank,
+    "grammar": generate,
+    "table": read_table,
+    "edges": read_edges,
+    "pairs": read_pairs,
+    "columns": read_columns,
+    "questions": read_questions,
+    "senteval": read_senteval,
+    "plain": read_plain,
+}
 
 
 def read_corpus(source: str | CorpusConfig) -> Corpus:
@@ -37,7 +73,12 @@ def read_corpus(source: str | CorpusConfig) -> Corpus:
     if source.path is not None:
         given["path"] = source.path
     _check_options(source.reader, reader, given)
-    return reader(**given)
+    corpus = reader(**given)
+    if source.rename:
+        corpus = rename_splits(corpus, source.rename)
+    if source.dev_share is not None:
+        corpus = cut_dev(corpus, share=source.dev_share, seed=source.split_seed)
+    return corpus
 
 
 def corpus_hash(corpus: Corpus) -> str:

@@ -1,5 +1,6 @@
 """Text files: their encoding, their lines, and errors that name the line."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ from probes.errors import CorpusError
 
 Line = tuple[int, str]
 """Its 1-based number in the file, and its text."""
+
+# JSON, Parquet and some codecs can spell these; UTF-8 cannot, or no file of text holds them.
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def line_error(path: Path, number: int, expected: str, came: str, advice: str) -> CorpusError:
@@ -41,3 +45,13 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[Line]:
     """
     lines = read_text(path, encoding).split("\n")
     return iter(list(enumerate(lines[:-1] if lines[-1] == "" else lines, start=1)))
+
+
+def claim_id(places: dict[str, str], sentence_id: str, path: Path, number: int, advice: str) -> None:
+    """Enter an id with its place, once in a corpus."""
+    if sentence_id in places:
+        came = f"{sentence_id!r}, which stands at {places[sentence_id]} too"
+        raise line_error(path, number, "an id of its own", came, advice)
+    if NO_TEXT.search(sentence_id):  # so does Python spell the bytes of a file's name that are not UTF-8
+        raise line_error(path, number, "an id in UTF-8", f"{sentence_id!r}", "Rename the file.")
+    places[sentence_id] = f"{path}:{number}"

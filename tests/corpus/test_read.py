@@ -38,13 +38,14 @@ def test_grammar_takes_its_options():
         (
             CorpusConfig(reader="conlu", path="x"),
             ConfigError,
-            "Unknown reader 'conlu'. Known readers are 'conllu', 'grammar'. "
+            "Unknown reader 'conlu'. Known readers are 'conllu', 'columns', 'senteval', 'questions', 'plain', "
+            "'table', 'edges', 'grammar', 'pairs'. "
             "Choose one of these, or offer your own as an entry point 'probes.readers'.",
         ),
         (
             CorpusConfig(reader="conllu", path="x", options={"pth": 1}),
             ConfigError,
-            "Reader 'conllu' has no option 'pth'; its options are 'path'. Rename it.",
+            "Reader 'conllu' has no option 'pth'; its options are 'path', 'genre'. Rename it.",
         ),
         (
             CorpusConfig(reader="grammar", options={"sizes": 1}),
