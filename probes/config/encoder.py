@@ -33,9 +33,11 @@ class EncoderConfig(Settings):
     word: Literal["first", "last", "mean"] | None = None
     """The vector of a word: its first piece, its last piece, or the mean of its pieces; by default the first,
     and the last for decoders, whose first piece has not read the others."""
-    sentence: Literal["cls", "mean"] | None = None
-    """The vector of a sentence: the first piece ([CLS]), or the mean over all pieces that are not padding; by
-    default [CLS], and the mean for decoders, whose first piece has read nothing else."""
+    sentence: Literal["cls", "mean", "pooler"] | None = None
+    """The vector of a sentence: the first piece ([CLS]), the mean over all pieces that are not padding, or the
+    encoder's own pooler on [CLS]; by default [CLS], and the mean for decoders, whose first piece has read nothing
+    else. The pooler belongs to the last layer, whose vector is `pooler_output`; at the others it is applied to their
+    [CLS] alike."""
     length: Literal["error", "truncate", "window"] = "error"
     """What happens to a text of more than `max_pieces` pieces. `window`: it is read in windows that overlap by
     half, and each word has its vector from the window in which it stands farthest from an edge."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-How = Literal["first", "last", "mean", "cls"]
+How = Literal["first", "last", "mean", "cls", "pooler"]
 
 
 def word_spans(word_ids: Sequence[int | None]) -> dict[int, tuple[int, int]]:

@@ -201,12 +201,25 @@ class FrozenEncoder:
         """
         if unit == "word":
             return self.config.word or ("last" if self.is_causal else "first")
-        if self.is_causal and self.config.sentence == "cls":
+        if self.is_causal and self.config.sentence in ("cls", "pooler"):
             raise EncoderError(
                 f"The first piece of a sentence should have read all others, but in {self.config.name!r} a piece reads "
                 f"only those before it. Set encoder.sentence to mean."
             )
+        if self.config.sentence == "pooler" and not hasattr(getattr(self.model, "pooler", None), "dense"):
+            raise EncoderError(
+                f"A pooler of BERT's kind (a linear map and tanh on [CLS]) was expected in {self.config.name!r}, but "
+                f"{type(self.model).__name__} has another, or none. Set encoder.sentence to cls or mean."
+            )
         return self.config.sentence or ("mean" if self.is_causal else "cls")
+
+    def finish(self, rows: Float[Tensor, "row dim"], unit: Unit) -> Float[Tensor, "row dim"]:
+        """What is done to a vector after its pieces are put together: the pooler, if it is asked for."""
+        if unit == "sentence" and self.config.sentence == "pooler":
+            pooler = cast(Any, self.model).pooler
+            # As a text of one piece: the pooler reads the first.
+            return pooler(rows[:, None].to(pooler.dense.weight.dtype)).float()
+        return rows
 
     @property
     def max_pieces(self) -> int:

@@ -25,10 +25,11 @@ PREFIX_SPACE = {"roberta", "gpt2", "deberta", "longformer", "bart", "modernbert"
 def load_encoder(config: EncoderConfig | str, *, pooler: bool = False) -> FrozenEncoder:
     """The encoder in evaluation mode, without gradients, with exactly the weights that were asked for.
 
-    `pooler=True` loads the pooler as well; a checkpoint that has none is an error, because transformers
-    would fill in random weights. Raises UnknownEncoderError (a wrong name) and EncoderError.
+    `pooler=True`, or `sentence="pooler"`, loads the pooler as well; a checkpoint that has none is an error, because
+    transformers would fill in random weights. Raises UnknownEncoderError (a wrong name) and EncoderError.
     """
     config = EncoderConfig(name=config) if isinstance(config, str) else config
+    pooler = pooler or config.sentence == "pooler"
     place = locate_encoder(config.name)
     with _explain_missing(config):
         model = _load_model(place, config, pooler)

@@ -61,7 +61,7 @@ def embed(
     ends = np.asarray([span for rows in spans for span in rows], dtype=np.int64).reshape(-1, 2)
     chosen = [torch.as_tensor(part, device=encoder.device) for part in (numbers, ends[:, 0], ends[:, 1])]
     found = find_pieces(*chosen, num_pieces=reading.mask.shape[1])
-    states = torch.stack([pool_rows(state, found) for state in reading.hidden_states])
+    states = torch.stack([encoder.finish(pool_rows(state, found), unit) for state in reading.hidden_states])
     return list(states.split([len(rows) for rows in spans], dim=1))
 
 

@@ -157,7 +157,7 @@ class Extraction(lightning.LightningModule):
         largest = torch.zeros(len(hidden), device=hidden[0].device)
         found = find_pieces(*batch["rows"], num_pieces=hidden[0].shape[1])
         for layer, state in enumerate(hidden):
-            rows = pool_rows(state, found)
+            rows = self.making.encoder.finish(pool_rows(state, found), self.making.unit)
             states[layer] = rows
             # NaN stays NaN here. On a CPU this is ten times as fast as a norm, or as looking for finite numbers.
             largest[layer] = torch.stack(torch.aminmax(rows)).abs().max() if len(rows) else 0.0
