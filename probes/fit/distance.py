@@ -14,7 +14,7 @@ from probes.fit.gap import CONVERGED_GAP, SAMPLE_ROWS, LinearProbes, estimate_ga
 from probes.fit.newton import solve_logistic
 from probes.fit.problem import Problem, arithmetic
 from probes.fit.question import Question
-from probes.fit.read import CHUNK_ROWS, SplitRows
+from probes.fit.read import CHUNK_ROWS
 from probes.fit.search import NewtonSettings
 
 Distance = tuple[Float[Tensor, "layer target"], Bool[Tensor, "layer target"], str]
@@ -86,7 +86,7 @@ def _estimate_together(problem: Problem, every: Sequence[Chosen]) -> Tensor:
     )
     wanted = torch.cat([one.question.wanted("train", [one.question.task, *one.question.controls]) for one in every])
     chosen = sample_examples(len(rows), SAMPLE_ROWS, problem.seed, "fit.gap")
-    sample = SplitRows(rows.layers, rows.index[chosen])
+    sample = rows.take(chosen)
     out = torch.empty(
         (len(rows.layers), len(chosen), rows.num_features),
         dtype=torch.float32 if dtype == torch.float64 else dtype,

@@ -95,7 +95,7 @@ def _moments(rows: SplitRows, layer: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def _sample(rows: SplitRows, layer: int, scale: Scale, seed: int) -> Float[Tensor, "row feature"]:
     chosen = sample_examples(len(rows), SAMPLE_ROWS, seed, "fit.basis")
-    sample = SplitRows(rows.layers, rows.index[chosen])
+    sample = rows.take(chosen)
     out = torch.empty((1, len(chosen), rows.num_features))
     return sample.read([(0, len(chosen))], [layer], scale, out=out)[0]
 

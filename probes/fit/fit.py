@@ -59,8 +59,8 @@ def _share_stack(one: Question, other: Question) -> bool:
 
 
 def _fit_together(layers: Layers, questions: Sequence[Question], seed: int) -> list[FittedProbes]:
-    config, splits = questions[0].config, questions[0].task.splits
-    rows = {split: SplitRows(layers[split], splits[split].index) for split in SPLITS}
+    config, task = questions[0].config, questions[0].task
+    rows = {split: SplitRows(layers[split], task.splits[split].index, task.product) for split in SPLITS}
     problem = Problem(rows, measure_features(rows["train"], seed, config.features), config, seed)
     check_dev(rows["dev"])
     first = _solve(problem, [(question, [question.task], None) for question in questions])
@@ -152,6 +152,7 @@ def _finish(problem: Problem, chosen: Chosen, distance: Distance) -> FittedProbe
         answer=question.answer,
         labels=question.task.labels,
         targets=question.targets,
+        product=question.task.product,
         parameters={name: value.float().numpy() for name, value in best.parameters.items()},
         mean=scale.mean.numpy(),
         inverse_std=scale.inverse_std.numpy(),

@@ -1,6 +1,7 @@
 """Fitted probes: frozen, kept without pickle, and asked for labels."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class FittedProbes:
     gap_kind: str
     converged: Bool[np.ndarray, "layer target"]
     has_diverged: Bool[np.ndarray, "layer target"]
+    product: bool = False
+    """Whether the product of two slots stands behind their states."""
 
     @property
     def num_layers(self) -> int:
@@ -65,20 +68,41 @@ class FittedProbes:
 
         Raises FitError for a state that is not a finite number: every label would be as good as another.
         """
+        parts = [
+            predict(torch.from_numpy(logits).permute(1, 2, 0)[None], self.answer)[0].numpy()
+            for logits in self._logits_by_chunk(states, rows, layer)
+        ]
+        joined = np.concatenate(parts, axis=-1)
+        return joined if self.answer == "class" else joined.swapaxes(1, 2)
+
+    def compare(
+        self,
+        states: np.ndarray,
+        rows: Int[np.ndarray, "example slot"],
+        layer: int,
+        partner: Int[np.ndarray, " example"],
+    ) -> Int[np.ndarray, "target example"]:
+        """Classes of two within pairs: an example is of the second class if it looks more like it than its partner."""
+        logits = np.concatenate(list(self._logits_by_chunk(states, rows, layer)))
+        margins = (logits[..., 1] - logits[..., 0]).T
+        return (margins > margins[:, partner]).astype(np.int64)
+
+    def _logits_by_chunk(
+        self, states: np.ndarray, rows: Int[np.ndarray, "example *slot"], layer: int
+    ) -> Iterator[Float[np.ndarray, "row target output"]]:
         rows = rows.reshape(len(rows), -1)
-        parts = []
         for start in range(0, len(rows), CHUNK_ROWS):
-            chunk = states[rows[start : start + CHUNK_ROWS]].reshape(-1, self.mean.shape[1])
+            chunk = states[rows[start : start + CHUNK_ROWS]].astype(np.float32)
+            if self.product:
+                chunk = np.concatenate([chunk, chunk[:, :1] * chunk[:, 1:]], axis=1)
+            chunk = chunk.reshape(len(chunk), -1)
             bad = np.flatnonzero(~np.isfinite(chunk).all(axis=1))
             if len(bad):
                 raise FitError(
                     f"States should be finite numbers, but row {rows[start + bad[0], 0]} of layer {layer} has NaN or "
                     f"infinity. Check the cache, or encode again."
                 )
-            logits = torch.from_numpy(self.logits(chunk, layer)).permute(1, 2, 0)
-            parts.append(predict(logits[None], self.answer)[0].numpy())
-        joined = np.concatenate(parts, axis=-1)
-        return joined if self.answer == "class" else joined.swapaxes(1, 2)
+            yield self.logits(chunk, layer)
 
     def coefficients(self, layer: int, target: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """A linear probe of raw states: (weights [output, feature], bias [output]), standardisation folded in.
@@ -110,7 +134,7 @@ class FittedProbes:
 _UNITS = ("mean", "inverse_std", "output_mean", "output_std")
 _ARRAYS = (*_UNITS, "epochs", "dev_accuracy", "gap", "converged", "has_diverged")
 _GRID_ARRAYS = ("accuracy", "loss", "choice")
-_TEXTS = ("answer", "labels", "targets", "gap_kind")
+_TEXTS = ("answer", "labels", "targets", "gap_kind", "product")
 
 
 def load_probes(folder: Path) -> FittedProbes:
@@ -133,6 +157,7 @@ def load_probes(folder: Path) -> FittedProbes:
         labels=tuple(texts["labels"]),
         targets=tuple(texts["targets"]),
         gap_kind=texts["gap_kind"],
+        product=texts.get("product", False),
         grid=Grid(settings, *(arrays[f"grid.{name}"] for name in _GRID_ARRAYS)),
         parameters={
             name.removeprefix("parameters."): value for name, value in arrays.items() if name.startswith("parameters.")

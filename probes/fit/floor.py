@@ -13,13 +13,24 @@ def predict_majority(train: Rows, rows: Rows) -> Int[np.ndarray, " example"]:
 
 def predict_word_majority(train: Rows, rows: Rows) -> Int[np.ndarray, " example"]:
     """The most frequent label that each word type had in train; the overall majority for unseen types."""
-    num_types = 1 + int(max(train.words.max(initial=-1), rows.words.max(initial=-1)))
-    num_labels = 1 + int(train.labels.max())
-    counts = np.zeros((num_types, num_labels), dtype=np.int64)
-    np.add.at(counts, (train.words, train.labels), 1)
-    majority = int(np.bincount(train.labels).argmax())
-    answers = np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), majority)
-    return answers[rows.words]
+    return _majority_by_code(train.words, train.labels, rows.words)
+
+
+def predict_by_surface(train: Rows, rows: Rows, what: str) -> Int[np.ndarray, " example"]:
+    """The most frequent label in train at each value of a surface property; the overall majority for a new value."""
+    values, codes = np.unique(np.concatenate([train.surface[what], rows.surface[what]]), return_inverse=True)
+    assert len(values)
+    return _majority_by_code(codes[: len(train)], train.labels, codes[len(train) :])
+
+
+def _majority_by_code(
+    train: Int[np.ndarray, " train"], labels: Int[np.ndarray, " train"], codes: Int[np.ndarray, " example"]
+) -> Int[np.ndarray, " example"]:
+    num_codes = 1 + int(max(train.max(initial=-1), codes.max(initial=-1)))
+    counts = np.zeros((num_codes, 1 + int(labels.max())), dtype=np.int64)
+    np.add.at(counts, (train, labels), 1)
+    majority = int(np.bincount(labels).argmax())
+    return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), majority)[codes]
 
 
 def count_in_train(train: Rows, rows: Rows) -> Int[np.ndarray, " example"]:

@@ -53,7 +53,9 @@ class Question:
 
     def is_over_rows_of(self, other: "Question") -> bool:
         """Whether two questions can share batches: they are asked of the same rows."""
-        return all(np.array_equal(self.task.splits[split].index, other.task.splits[split].index) for split in SPLITS)
+        splits, others = self.task.splits, other.task.splits
+        is_read_alike = self.task.product == other.task.product
+        return is_read_alike and all(np.array_equal(splits[split].index, others[split].index) for split in SPLITS)
 
     @cached_property
     def unit(self) -> tuple[Tensor, Tensor]:

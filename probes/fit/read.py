@@ -3,7 +3,7 @@
 import mmap
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,18 +29,24 @@ class Scale:
 class SplitRows:
     """The examples of one split: `index[example, slot]` are rows of every layer.
 
-    An example of several slots (an arc) has their states side by side: features = slots x dims.
+    An example of several slots (an arc) has their states side by side, and with `product` those of two slots
+    multiplied behind them: features = (slots, and one if product) x dims.
     """
 
     layers: Sequence[np.ndarray]
     index: Int[np.ndarray, "example slot"]
+    product: bool = False
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
     def num_features(self) -> int:
-        return self.index.shape[1] * self.layers[0].shape[1]
+        return (self.index.shape[1] + self.product) * self.layers[0].shape[1]
+
+    def take(self, examples: Int[np.ndarray, " example"]) -> "SplitRows":
+        """Some of the examples."""
+        return replace(self, index=self.index[examples])
 
     @cached_property
     def _views(self) -> list[Tensor]:
@@ -117,3 +123,5 @@ class SplitRows:
                 else:
                     target.copy_(view[torch.from_numpy(self.index[start:stop, slot].copy())])
             place += stop - start
+        if self.product:
+            torch.mul(out[:place, :dim], out[:place, dim : 2 * dim], out=out[:place, 2 * dim :])
