@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from probes.cache import Cache, adopt, open_cache
     from probes.config import EncoderConfig, Experiment, FitConfig, read_experiment
-    from probes.corpus import from_lists, read_corpus
+    from probes.corpus import cut_dev, derive, from_lists, read_corpus
     from probes.encoder.load import load_encoder
     from probes.errors import ProbesError
     from probes.fit.classifier import LayerProbe, LayerwiseClassifier
     from probes.study.curve import Curve
     from probes.study.curves import Curves, read_results
     from probes.study.face import encode, probe, run
-    from probes.types import Corpus, Pair, Sentence, Tree
+    from probes.types import Corpus, Pair, Sentence, Span, Tree
 
 # Public names and where they live; a module is imported when one of its names is first used.
 _HOMES = {
@@ -35,8 +35,11 @@ _HOMES = {
     "Pair": "probes.types",
     "ProbesError": "probes.errors",
     "Sentence": "probes.types",
+    "Span": "probes.types",
     "Tree": "probes.types",
     "adopt": "probes.cache",
+    "cut_dev": "probes.corpus",
+    "derive": "probes.corpus",
     "encode": "probes.study.face",
     "from_lists": "probes.corpus",
     "load_encoder": "probes.encoder.load",
@@ -61,8 +64,11 @@ __all__ = [
     "Pair",
     "ProbesError",
     "Sentence",
+    "Span",
     "Tree",
     "adopt",
+    "cut_dev",
+    "derive",
     "encode",
     "from_lists",
     "load_encoder",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
 
 from probes.errors import CorpusError, TaskError, list_names
 
@@ -133,16 +133,28 @@ class RowIndex:
 class Rows:
     """The examples of one split of a task.
 
-    `index[example, slot]` are rows of the cache: one slot for words and sentences. `labels` are codes into
-    the task's label names, [example]; where an example has several labels, 0 or 1 for each name, and where it has
-    numbers, these, [example, output]. `groups` number the clusters that intervals resample, `words` are the codes of
-    the unit that recurs (-1 where nothing does).
+    `index[example, slot]` are rows of the cache: one slot for words and sentences, two for arcs (dependent, head) and
+    spans (first word, last word), four for pairs of spans. `labels` are codes into the task's label names, [example];
+    where an example has several labels, 0 or 1 for each name, and where it has numbers, these, [example, output].
+    `groups` number the clusters that intervals resample, `words` are the codes of the unit that recurs (-1 where
+    nothing does).
     """
 
     index: Int[np.ndarray, "example slot"]
     labels: Shaped[np.ndarray, "example *output"]
     groups: Int[np.ndarray, " example"]
     words: Int[np.ndarray, " example"]
+    surface: Mapping[str, Int[np.ndarray, " example"]] = field(default_factory=dict)
+    """What can be seen of an example without any vector, each of which makes a floor: `length` of a sentence in
+    words, signed `distance` of an arc."""
+    texts: Sequence[str] | None = None
+    """The words of each example with spaces between them, for the floors that read them."""
+    sequence: Int[np.ndarray, " example"] | None = None
+    """Number of the sentence of each example, where a score is made of whole sentences (chunks)."""
+    partner: Int[np.ndarray, " example"] | None = None
+    """The other example of a minimal pair: the two are told apart, not judged one by one."""
+    subsets: Mapping[str, Bool[np.ndarray, " example"]] = field(default_factory=dict)
+    """Examples that are scored by themselves too, such as those of one genre."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -157,6 +169,12 @@ class Task:
     labels: tuple[str, ...]
     splits: Mapping[str, Rows]
     answer: Answer = "class"
+    product: bool = False
+    """Whether a probe reads, besides the states of two slots, their product (Liu et al. 2019, section 3)."""
+    scorer: str | None = None
+    """The official score of the data set, beside accuracy: `chunk_f1` or `relation_f1`."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Examples of each split that are none, because train shows their label too rarely."""
 
     def with_labels(self, name: str, labels: Mapping[str, np.ndarray]) -> "Task":
         """The same rows under other labels; this is how a control is made of a task."""

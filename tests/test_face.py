@@ -140,7 +140,8 @@ def test_sentence_task_reads_cls_and_knows_the_majority_only_at_emb(sentence_cur
     assert sentence_curve.accuracy[0] == majority
     assert len(set(sentence_curve.outcomes.predicted["task"][0].tolist())) == 1
     assert {score.subset for score in record.scores} == {"all"}, "no word recurs"
-    assert str(sentence_curve).endswith(f"floors: majority {majority * 100:.1f}")
+    floors = f"floors: majority {majority * 100:.1f}, length {majority * 100:.1f}, bag_of_words 100.0"
+    assert str(sentence_curve).endswith(floors)
 
 
 def test_sentence_task_predicts_a_label_for_each_text(sentence_curve, sentences):
@@ -249,7 +250,9 @@ def test_wrong_setting_of_an_encoder_is_one_message(toy_bert, data):
 def test_unknown_control_is_one_message(states):
     with pytest.raises(TaskError) as caught:
         probes.probe(states, "pos", controls=["word_tpe"])
-    expected = "Unknown control 'word_tpe'. Known controls are 'word_type'. Choose one of these."
+    expected = (
+        "Unknown control 'word_tpe'. Known controls are 'word_type', 'root_lemma', 'permuted'. Choose one of these."
+    )
     assert str(caught.value) == expected
 
 

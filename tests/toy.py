@@ -17,8 +17,11 @@ from probes.cache import Cache, CacheWriter, Layout, Manifest, SplitSize, block_
 from probes.cache.manifest import hash_ids
 from probes.study.curves import Curves
 from probes.study.face import run
+from probes.task import TASKS
 from probes.types import Corpus, RowIndex, Sentence, Tree
 
+# As messages list them: the names after a dot are those of a corpus.
+KNOWN_TASKS = (*TASKS, "feats.NAME", "column.NAME", "attribute.NAME")
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WHOLE_WORDS = ["the", "dog", "cat", "sees", "runs", "big", "small", "often", "a", "and"]
 

@@ -135,13 +135,13 @@ def encode_command(
 ) -> None:
     """Fill the caches that an experiment needs, and fit nothing."""
     from probes.config import read_experiment
-    from probes.corpus import read_corpus
     from probes.encoder.extract import extract
     from probes.encoder.load import load_encoder
+    from probes.study.material import read_sentences
     from probes.task import unit_of
 
     for run in read_experiment(file, settings).expand():
-        cache = extract(load_encoder(run.encoder), read_corpus(run.corpus), unit_of(run.task.name))
+        cache = extract(load_encoder(run.encoder), read_sentences(run), unit_of(run.task.name))
         if os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0":  # one of many processes speaks
             print(f"{cache.folder}  {len(cache.layers)} layers  {cache.num_bytes / 1e9:.2f} GB")
 

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probes.result import Record, Score
-from probes.result.frame import twin_label
+from probes.result.frame import panels, tested_controls, twin_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b6b6b"
 COLUMN_INCHES = 3.35
+MOST_COLUMNS = 5
 STYLE: Any = {
     "font.size": 8,
     "axes.spines.top": False,
@@ -24,6 +26,14 @@ STYLE: Any = {
     "savefig.dpi": 200,
     "svg.hashsalt": "probes",
 }
+DASHES: dict[str, Any] = {
+    "majority": ":",
+    "word_majority": "--",
+    "length": "-.",
+    "distance": (0, (5, 5)),
+    "bag_of_words": (0, (1, 3)),
+    "bigrams": (0, (3, 1, 1, 1, 1, 1)),
+}
 # Without dates, the same results give the same bytes.
 METADATA: dict[str, dict[str, Any]] = {
     ".pdf": {"CreationDate": None},
@@ -32,27 +42,51 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def draw_curve(records: Sequence[Record], path: Path) -> Path:
-    """Draw one task on one or more encoders and write it to `path` (.pdf, .png or .svg)."""
+def draw_curves(records: Sequence[Record], path: Path) -> Path:
+    """Draw the curves of an experiment, one panel for each question, and write them to `path` (.pdf, .png or .svg)."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_INCHES * 1.5, COLUMN_INCHES), layout="constrained")
-        axes = figure.add_subplot()
-        _draw_tasks(axes, records)
-        main = next((record for record in records if twin_label(record) == "pretrained"), records[0])
-        _draw_controls(axes, main)
-        _draw_floors(axes, main)
-        longest = max(records, key=lambda record: len(record.layers))
-        axes.set_xticks(range(len(longest.layers)), longest.layers)
-        axes.set_xlabel("layer (emb = output of the embeddings)")
-        axes.set_ylabel("accuracy on test, per cent")
-        axes.set_title(f"{main.task}: {main.config['encoder']['name']}", fontsize=8, loc="left")
-        figure.legend(loc="outside right center")
+    asked = panels(records)
+    num_columns = min(MOST_COLUMNS, len(asked))
+    num_rows = -(-len(asked) // num_columns)
+    width = COLUMN_INCHES * (1.5 if len(asked) == 1 else 0.62 * num_columns + 0.5)
+    with rc_context(STYLE if len(asked) == 1 else {**STYLE, "font.size": 7}):
+        figure = Figure(
+            figsize=(width, COLUMN_INCHES * (1.0 if len(asked) == 1 else 0.6 * num_rows)), layout="constrained"
+        )
+        every = figure.subplots(num_rows, num_columns, squeeze=False).ravel().tolist()
+        for axes, (name, part) in zip(every, asked.items(), strict=False):
+            _draw_panel(axes, part, name if len(asked) > 1 else f"{name}: {part[0].config['encoder']['name']}")
+        for axes in every[len(asked) :]:
+            axes.set_axis_off()
+        _name_axes(figure, every)
+        named = [axes.get_legend_handles_labels() for axes in every]
+        handles = {label: handle for pair in named for handle, label in zip(*pair, strict=True)}
+        figure.legend(handles.values(), handles.keys(), loc="outside right center")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata=METADATA.get(path.suffix))
     return path
+
+
+def _name_axes(figure: "Figure", every: Sequence["Axes"]) -> None:
+    x, y = "layer (emb = output of the embeddings)", "accuracy on test, per cent"
+    if len(every) == 1:
+        every[0].set_xlabel(x)
+        every[0].set_ylabel(y)
+    else:
+        figure.supxlabel(x, fontsize=8)
+        figure.supylabel(y, fontsize=8)
+
+
+def _draw_panel(axes: "Axes", records: Sequence[Record], title: str) -> None:
+    _draw_tasks(axes, records)
+    main = next((record for record in records if twin_label(record) == "pretrained"), records[0])
+    _draw_controls(axes, main)
+    _draw_floors(axes, main)
+    longest = max(records, key=lambda record: len(record.layers))
+    axes.set_xticks(range(len(longest.layers)), longest.layers)
+    axes.set_title(title, fontsize=8, loc="left")
 
 
 def _draw_tasks(axes: "Axes", records: Sequence[Record]) -> None:
@@ -68,7 +102,7 @@ def _draw_tasks(axes: "Axes", records: Sequence[Record]) -> None:
 
 
 def _draw_controls(axes: "Axes", record: Record) -> None:
-    for control in record.config["task"]["controls"]:
+    for control in tested_controls(record):
         scores = [score for score in record.select(variant=control) if score.layer is not None]
         _draw_scores(axes, scores, GREEN, "^", label=f"control: {control.replace('_', ' ')}")
 
@@ -89,9 +123,8 @@ def _columns(scores: Sequence[Score]) -> tuple[list, list, list]:
 
 
 def _draw_floors(axes: "Axes", record: Record) -> None:
-    dashes = {"majority": ":", "word_majority": "--", "length": "-."}
     for score in record.select(layer=None):
-        if score.variant in dashes:
+        if score.variant in DASHES:
             label = f"floor: {score.variant.replace('_', ' ')}"
             value = 100 * (score.value or 0)
-            axes.axhline(value, color=GREY, linewidth=0.8, linestyle=dashes[score.variant], label=label)
+            axes.axhline(value, color=GREY, linewidth=0.8, linestyle=DASHES[score.variant], label=label)

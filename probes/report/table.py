@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from probes.result import Record, Score, to_frame
-from probes.result.frame import twin_label
+from probes.result.frame import panels, tested_controls, twin_label
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -21,8 +21,9 @@ def format_curve(record: Record) -> str:
 
 
 def _control_names(record: Record) -> tuple[str, ...]:
-    controls = tuple(record.config["task"]["controls"])
-    return (*controls, *(name for name in ("selectivity",) if controls))
+    controls = tested_controls(record)
+    names = ("selectivity" if control == "word_type" else f"selectivity.{control}" for control in controls)
+    return (*controls, *names)
 
 
 def _layer_row(record: Record, layer: int) -> tuple[str, ...]:
@@ -78,18 +79,62 @@ def write_tables(records: Sequence[Record], folder: Path) -> list[Path]:
 
 
 def format_markdown(records: Sequence[Record]) -> str:
-    """Accuracy on test with intervals, one column a curve, one row a layer; then controls and floors."""
+    """Accuracy on test with intervals, one column a curve, one row a layer; then controls and floors.
+
+    An experiment that asks several questions begins with a row for each.
+    """
     lines = [f"# {records[0].experiment}", "", records[0].question, ""]
     lines += ["Accuracy on test in per cent, with 95 % intervals that resample groups.", ""]
-    lines += _markdown_rows(("layer", *(_column(record) for record in records)), _curve_rows(records))
-    for record in (record for record in records if record.config["task"]["controls"]):
-        lines += ["", f"## Controls: {_column(record)}", ""]
+    asked = panels(records)
+    if len(asked) == 1:
+        return "\n".join([*lines, *_section(records, "##")]) + "\n"
+    lines += _markdown_rows(SUMMARY, (_summary_row(name, part) for name, part in asked.items()))
+    for name, part in asked.items():
+        lines += ["", f"## {name}", "", *_section(part, "###")]
+    return "\n".join(lines) + "\n"
+
+
+def _section(records: Sequence[Record], heading: str) -> list[str]:
+    lines = _markdown_rows(("layer", *(_column(record) for record in records)), _curve_rows(records))
+    for record in (record for record in records if tested_controls(record)):
+        lines += ["", f"{heading} Controls: {_column(record)}", ""]
         header = ("layer", "task", *_control_names(record), "seen types", "unseen types")
         lines += _markdown_rows(header, (_control_row(record, layer) for layer in range(len(record.layers))))
-    lines += ["", "## Floors and choice of layer", ""]
+    lines += ["", f"{heading} Floors and choice of layer", ""]
     header = ("curve", "floors", "best layer on dev", "not excluded on test")
-    lines += _markdown_rows(header, (_floor_row(record) for record in records))
-    return "\n".join(lines) + "\n"
+    return lines + _markdown_rows(header, (_floor_row(record) for record in records))
+
+
+SUMMARY = ("question", "labels", "test", "highest floor", "emb", "best on dev", "untrained", "control", "official")
+
+
+def _summary_row(name: str, records: Sequence[Record]) -> tuple[str, ...]:
+    """The first curve at `emb` and at its best layer, beside the floor, twin and control there."""
+    main, *others = records
+    layer = main.best_layer
+    best = main.select(variant="task", layer=layer)[0]
+    floor = max(
+        (score for score in main.select(layer=None) if _is_floor_of_task(main, score)), key=lambda one: one.value or 0
+    )
+    twins = [percent(one.select(variant="task", layer=layer)[0].value) for one in others if layer < len(one.layers)]
+    controls = [percent(main.select(variant=one, layer=layer)[0].value) for one in tested_controls(main)]
+    official = [score for score in main.scores if score.metric.endswith("_f1") and score.metric != "macro_f1"]
+    at_best = [f"{score.metric} {percent(score.value)}" for score in official if score.layer == layer]
+    return (
+        name,
+        str(len(main.confusion.labels)),
+        str(best.n),
+        f"{floor.variant} {percent(floor.value)}",
+        percent(main.select(variant="task", layer=0)[0].value),
+        f"{main.layers[layer]}: {percent(best.value)} {interval(best)}",
+        ", ".join(twins) or "-",
+        ", ".join(controls) or "-",
+        ", ".join(at_best) or "-",
+    )
+
+
+def _is_floor_of_task(record: Record, score: Score) -> bool:
+    return not any(score.variant.startswith(f"{control}_") for control in record.config["task"]["controls"])
 
 
 def _column(record: Record) -> str:

@@ -1,6 +1,6 @@
 """Many curves as one table of scores."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from probes.result.record import Record
@@ -34,6 +34,30 @@ def shown_order(record: Record) -> tuple[Any, ...]:
     encoder = record.config["encoder"]
     twin = encoder.get("twin") or {}
     return (bool(twin), encoder["name"], twin.get("kind", ""), twin.get("seed", 0), record.task, record.run_id)
+
+
+def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Curves that belong side by side, by what is asked: the task, with corpus and pooling where these differ too."""
+    asked: dict[str, list[Record]] = {}
+    for record in records:
+        asked.setdefault(_question(record, records), []).append(record)
+    return asked
+
+
+def _question(record: Record, records: Sequence[Record]) -> str:
+    def differ(read: Callable[[Record], Any]) -> bool:
+        return len({read(one) for one in records if one.task == record.task}) > 1
+
+    parts = [record.task]
+    for section, key in (("corpus", "path"), ("encoder", "sentence"), ("encoder", "word")):
+        if differ(lambda one, section=section, key=key: one.config[section].get(key)):
+            parts.append(str(record.config[section].get(key) or "default"))
+    return ", ".join(parts)
+
+
+def tested_controls(record: Record) -> tuple[str, ...]:
+    """The controls that are scored on test: permuted labels only say what a probe can learn by heart."""
+    return tuple(control for control in record.config["task"]["controls"] if record.select(variant=control))
 
 
 def twin_label(record: Record) -> str:

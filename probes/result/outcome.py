@@ -1,6 +1,6 @@
 """What every test example was taken for: the ground of paired comparisons and confusion matrices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ class Outcomes:
     predicted: dict[str, Int[np.ndarray, "..."]]
     """`task`: [layer, example]; a control: [draw, layer, example]."""
     control_label: dict[str, Int[np.ndarray, "draw example"]]
+    subsets: dict[str, Bool[np.ndarray, " example"]] = field(default_factory=dict)
+    """Examples that are scored by themselves too, such as those of one genre."""
 
     @property
     def correct(self) -> Bool[np.ndarray, "layer example"]:
@@ -46,6 +48,7 @@ def save_outcomes(outcomes: Outcomes, path: Path) -> None:
     arrays = {"label": outcomes.label, "group": outcomes.group, "count": outcomes.count}
     arrays |= {f"predicted.{name}": values for name, values in outcomes.predicted.items()}
     arrays |= {f"label.{name}": values for name, values in outcomes.control_label.items()}
+    arrays |= {f"subset.{name}": values.astype(np.uint8) for name, values in outcomes.subsets.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     working = path.with_name(f".{path.name}")
     save_file({name: smallest(values) for name, values in arrays.items()}, working)
@@ -66,6 +69,7 @@ def load_outcomes(path: Path) -> Outcomes:
         ) from None
     parts = {
         prefix: {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
-        for prefix in ("predicted.", "label.")
+        for prefix in ("predicted.", "label.", "subset.")
     }
-    return Outcomes(arrays["label"], arrays["group"], arrays["count"], parts["predicted."], parts["label."])
+    subsets = {name: values.astype(bool) for name, values in parts["subset."].items()}
+    return Outcomes(arrays["label"], arrays["group"], arrays["count"], parts["predicted."], parts["label."], subsets)

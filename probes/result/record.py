@@ -36,7 +36,8 @@ class Score(_Frozen):
     """0 is the output of the embeddings; none for floors that need no vectors."""
     split: str = "test"
     subset: str = "all"
-    """`all`, or `seen` and `unseen`: word types that do and do not occur in train."""
+    """`all`; `seen` and `unseen`: units that do and do not occur in train; `count:1-9` and so on: those that occur so
+    often there; `genre:NAME`, `paradigm:NAME`: what the corpus tells apart."""
     metric: str = "accuracy"
     value: float | None
     low: float | None = None
@@ -130,6 +131,10 @@ class Record(_Frozen):
     confusion: Confusion
     supports: dict[str, dict[str, int]]
     """Examples of each label, by split."""
+    left_out: dict[str, int] = {}
+    """What is no example, by split: its label is too rare in train, or the cache lacks its word."""
+    overlaps: dict[str, int] = {}
+    """Sentences of one split whose text stands in another one too, such as `test in train`."""
     wall_seconds: dict[str, float]
 
     @property

@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from probes.cache import Cache, identity_hash, library_versions
 from probes.config import Run, plain
 from probes.fit.fitted import FittedProbes
-from probes.fit.floor import count_in_train, predict_majority, predict_word_majority
+from probes.fit.floor import count_in_train
 from probes.result import Confusion, Fingerprints, GridRow, Outcomes, ProbeRow, Record, Score
 from probes.study.clock import Clock
-from probes.study.score import Floor, Scorer
-from probes.types import Task
+from probes.study.floor import find_floors, official_score
+from probes.study.material import Material
+from probes.study.score import CAPACITY, Scorer
+from probes.types import Rows, Task
 
 PACKAGE_VERSION = version("layerwise-probes")
 RECORDED = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "scipy")
@@ -38,10 +41,8 @@ class Fitted:
 def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes: FittedProbes) -> Outcomes:
     """Predictions of every chosen probe on test: the only place where test vectors are read."""
     test, train = task.splits["test"], task.splits["train"]
-    answers = np.stack(
-        [probes.predict(cache.layer(layer, "test"), test.index, layer) for layer in range(len(cache.layers))],
-        axis=1,
-    )
+    layers = range(len(cache.layers))
+    answers = np.stack([_answer(probes, cache.layer(layer, "test"), test, layer) for layer in layers], axis=1)
     names = np.asarray([control.name for control in controls])
     chosen = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
     labels = {name: np.stack([controls[int(i)].splits["test"].labels for i in every]) for name, every in chosen.items()}
@@ -52,7 +53,14 @@ def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes:
         count=count_in_train(train, test) if recurs else np.full(len(test), -1),
         predicted={"task": answers[0]} | {name: answers[1 + every] for name, every in chosen.items()},
         control_label=labels,
+        subsets=dict(test.subsets),
     )
+
+
+def _answer(probes: FittedProbes, states: np.ndarray, rows: Rows, layer: int) -> Int[np.ndarray, "target example"]:
+    if rows.partner is None:
+        return probes.predict(states, rows.index, layer)
+    return probes.compare(states, rows.index, layer, rows.partner)
 
 
 def assemble(
@@ -62,15 +70,19 @@ def assemble(
     *,
     experiment: str,
     question: str,
-    corpus: str,
+    material: Material,
     clock: Clock,
 ) -> Record:
-    """The record of one curve, scored; `corpus` is the corpus's hash."""
+    """The record of one curve, scored."""
     probes, outcomes = fitted.probes, fitted.outcomes
     best_layer = int(probes.dev_accuracy[:, 0].argmax())
     with clock.measure("score"):
-        scorer = Scorer(outcomes, len(probes.labels), best_layer, run.seed)
-        scores = [*_dev_scores(fitted), *scorer.rows(_floors(fitted))]
+        scorer = Scorer(outcomes, len(probes.labels), best_layer, run.seed, official=official_score(fitted.task))
+        scores = [
+            *_dev_scores(fitted),
+            *_capacity(fitted, cache),
+            *scorer.rows(find_floors(fitted.task, fitted.controls)),
+        ]
         may_be_best = scorer.may_be_best()
     identity = cache.manifest.identity
     return Record(
@@ -81,7 +93,9 @@ def assemble(
         config=plain(run),
         environment=describe_environment(cache),
         fingerprints=Fingerprints(
-            encoder=identity.get("weights") or identity_hash(identity), corpus=corpus, cache=cache.folder.name[-16:]
+            encoder=identity.get("weights") or identity_hash(identity),
+            corpus=material.fingerprint,
+            cache=cache.folder.name[-16:],
         ),
         layers=cache.layers,
         post_norm_last=cache.manifest.post_norm_last,
@@ -92,6 +106,8 @@ def assemble(
         grid=tuple(_grid_rows(probes)),
         confusion=Confusion(labels=probes.labels, layers=scorer.confusion()),
         supports=_supports(fitted.task),
+        left_out=dict(fitted.task.left_out),
+        overlaps=material.overlaps,
         wall_seconds={part: round(value, 3) for part, value in clock.seconds.items()},
     )
 
@@ -140,25 +156,20 @@ def _dev_scores(fitted: Fitted) -> list[Score]:
     ]
 
 
-def _floors(fitted: Fitted) -> list[Floor]:
-    splits = fitted.task.splits
-    train, test = splits["train"], splits["test"]
-    labels = fitted.outcomes.label
-    floors = [Floor("majority", predict_majority(train, test), labels)]
-    if (fitted.outcomes.count < 0).any():
-        return floors
-    floors.append(Floor("word_majority", predict_word_majority(train, test), labels))
-    for name in dict.fromkeys(control.name for control in fitted.controls):
-        draws = [control.splits for control in fitted.controls if control.name == name]
-        floors.append(_control_floor(f"{name}_majority", predict_majority, draws))
-        floors.append(_control_floor(f"{name}_ceiling", predict_word_majority, draws))
-    return floors
-
-
-def _control_floor(variant: str, predict: Any, draws: list[Any]) -> Floor:
-    """A floor of the control itself: the ceiling is what a perfect memory of train would answer."""
-    predicted = np.stack([predict(splits["train"], splits["test"]) for splits in draws])
-    return Floor(variant, predicted, np.stack([splits["test"].labels for splits in draws]))
+def _capacity(fitted: Fitted, cache: Cache) -> list[Score]:
+    """Accuracy on the training rows under permuted labels: what a probe of this size can learn by heart."""
+    draws = [number for number, control in enumerate(fitted.controls, start=1) if control.name == CAPACITY]
+    if not draws:
+        return []
+    index, scores = fitted.task.splits["train"].index, []
+    for layer in range(len(cache.layers)):
+        answers = fitted.probes.predict(cache.layer(layer, "train"), index, layer)
+        for draw, number in enumerate(draws):
+            labels = fitted.controls[number - 1].splits["train"].labels
+            value, num_rows = float((answers[number] == labels).mean()), len(labels)
+            fields = {"variant": CAPACITY, "draw": draw, "layer": layer, "split": "train"}
+            scores.append(Score(value=value, n=num_rows, groups=num_rows, **fields))
+    return scores
 
 
 def _probe_rows(fitted: Fitted) -> list[ProbeRow]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probes.errors import ResultError
-from probes.report.figure import draw_curve
+from probes.report.figure import draw_curves
 from probes.report.table import format_curve
 from probes.result import Outcomes, Record, load_outcomes, to_frame
 from probes.study.difference import Difference, compare
@@ -84,7 +84,7 @@ class Curve:
 
     def plot(self, path: str | Path) -> Path:
         """Write the figure of this curve; the ending of `path` (.pdf, .png, .svg) gives the format."""
-        return draw_curve([self.record], Path(path))
+        return draw_curves([self.record], Path(path))
 
     def log_wandb(self) -> str:
         """Send the curve to W&B as one run (offline unless logged in); returns the run's folder."""

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from probes.cache import Cache, remove_cache
-from probes.config import CorpusConfig, Run
-from probes.corpus import corpus_hash, read_corpus
+from probes.config import Run
 from probes.errors import ProbesError, ResultError
 from probes.fit.family import make_family
 from probes.fit.fit import fit_questions
@@ -14,6 +13,7 @@ from probes.result import Record, read_record, save_outcomes, write_record
 from probes.study.assemble import PACKAGE_VERSION, Fitted, assemble, collect_outcomes
 from probes.study.clock import Clock
 from probes.study.curve import Curve
+from probes.study.material import Material, Materials, read_material
 from probes.study.plan import Step
 from probes.study.predict import keep_probes, predictor_of
 from probes.task import build_task, control_task, unit_of
@@ -23,16 +23,15 @@ if TYPE_CHECKING:
     from probes.encoder.frozen import FrozenEncoder
 
 Notify = Callable[[str], None]
-Corpora = dict[str, tuple[Corpus, str]]
 
 
 def execute_together(
-    steps: Sequence[Step], corpora: Corpora, *, refresh: bool, notify: Notify
+    steps: Sequence[Step], known: Materials, *, refresh: bool, notify: Notify
 ) -> Iterator[tuple[Step, Curve]]:
     """The curves of runs that share a cache: read where their files are there and still hold, else fitted in one
     stack and written.
 
-    `corpora` keeps corpora that were read, with their hashes, for the runs to come. A run that cannot be asked
+    `known` keeps corpora that were read, with their hashes, for the runs to come. A run that cannot be asked
     raises its error after the runs before it are written.
     """
     from probes.encoder.extract import extract  # here: a cache that was adopted is probed without transformers
@@ -43,12 +42,12 @@ def execute_together(
     for step in steps:
         make_family(step.run.fit)  # a probe that nobody knows is told before anything is encoded
     with clock.measure("read"):
-        corpus, fingerprint = _read(run.corpus, corpora)
+        material = read_material(run, known)
     with clock.measure("encode"):
         encoder = load_encoder(run.encoder)
     missing = []
     for step in steps:
-        record = None if refresh else _written(step, encoder, fingerprint)
+        record = None if refresh else _written(step, encoder, material.fingerprint)
         if record is None:
             missing.append(step)
             continue
@@ -57,21 +56,21 @@ def execute_together(
     if not missing:
         return
     with clock.measure("encode"):
-        cache = extract(encoder, corpus, unit, notify=notify)
+        cache = extract(encoder, material.corpus, unit, notify=notify)
     notify(f"{run.slug}: {cache.manifest.unit} states of {len(cache.layers)} layers in {clock.seconds['encode']:.1f} s")
-    yield from _fit_and_write(missing, cache, corpus, fingerprint, clock, notify)
+    yield from _fit_and_write(missing, cache, material, clock, notify)
     if run.cache.keep == "pretrained" and run.encoder.twin is not None:
         remove_cache(cache.folder)
 
 
 def _fit_and_write(
-    steps: Sequence[Step], cache: Cache, corpus: Corpus, fingerprint: str, clock: Clock, notify: Notify
+    steps: Sequence[Step], cache: Cache, material: Material, clock: Clock, notify: Notify
 ) -> Iterator[tuple[Step, Curve]]:
     questions, failure = [], None
     for step in steps:
         try:
             with clock.measure("task"):
-                questions.append(ask(cache, corpus, step.run))
+                questions.append(ask(cache, material.corpus, step.run))
         except ProbesError as error:
             failure = error
             break
@@ -79,7 +78,7 @@ def _fit_and_write(
     for step, one in zip(steps, fitted, strict=False):
         name, question = step.experiment.name, step.experiment.question
         own = Clock(dict(clock.seconds))
-        record = assemble(one, cache, step.run, experiment=name, question=question, corpus=fingerprint, clock=own)
+        record = assemble(one, cache, step.run, experiment=name, question=question, material=material, clock=own)
         _write(step, record, one)
         notify(f"{step.run.slug}: {step.run.task.name} fitted in {own.seconds['fit']:.1f} s")
         # As it was written, digits cut: what is shown now is what a later call will read.
@@ -91,7 +90,7 @@ def _fit_and_write(
 def ask(cache: Cache, corpus: Corpus, run: Run) -> Question:
     """The task of a run over the rows of a cache, with its control draws."""
     indexes = {split: cache.index(split) for split in cache.splits}
-    task = build_task(run.task.name, corpus, indexes)
+    task = build_task(run.task.name, corpus, indexes, seed=run.seed)
     controls = tuple(
         control_task(name, task, seed=run.seed, draw=draw)
         for name in run.task.controls
@@ -124,14 +123,6 @@ def fit_tasks(cache: Cache, questions: Sequence[Question], *, seed: int, clock: 
 def open_curve(step: Step, record: Record, *, is_new: bool = False) -> Curve:
     """A curve whose files are written."""
     return Curve(record, step.outcomes_path, predictor_of(step.run), is_new)
-
-
-def _read(config: CorpusConfig, corpora: Corpora) -> tuple[Corpus, str]:
-    key = config.model_dump_json()
-    if key not in corpora:
-        corpus = read_corpus(config)
-        corpora[key] = (corpus, corpus_hash(corpus))
-    return corpora[key]
 
 
 def _written(step: Step, encoder: "FrozenEncoder", corpus: str) -> Record | None:

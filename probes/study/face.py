@@ -13,13 +13,13 @@ from probes.config import (
     parse,
     read_experiment,
 )
-from probes.corpus import corpus_hash
 from probes.errors import TaskError
 from probes.study.assemble import assemble
 from probes.study.clock import Clock
 from probes.study.curve import Curve
 from probes.study.curves import Curves
 from probes.study.execute import Notify, ask, fit_tasks
+from probes.study.material import describe
 from probes.study.plan import DEFAULT_RESULTS, plan
 from probes.study.predict import make_predictor
 from probes.study.publish import run_steps
@@ -86,16 +86,16 @@ def probe(
             f"Task {names[0]!r} needs the annotation of a corpus, but {cache.folder.name} was opened without one. "
             f"Give it: probes.probe(cache, {names[0]!r}, corpus=...)."
         )
-    fingerprint, clock = corpus_hash(corpus), Clock()
+    material, clock = describe(corpus), Clock()
     shared = {"fit": settings, "seed": seed}
     asked = [{"name": name, "controls": controls, "draws": draws} for name in names]
-    runs = [_make_run(cache, corpus.name, fingerprint, {"task": one, **shared}) for one in asked]
+    runs = [_make_run(cache, corpus.name, material.fingerprint, {"task": one, **shared}) for one in asked]
     with clock.measure("task"):
         questions = [ask(cache, corpus, run) for run in runs]
     curves = []
     for run, fitted in zip(runs, fit_tasks(cache, questions, seed=seed, clock=clock), strict=True):
         own = Clock(dict(clock.seconds))
-        record = assemble(fitted, cache, run, experiment="python", question="", corpus=fingerprint, clock=own)
+        record = assemble(fitted, cache, run, experiment="python", question="", material=material, clock=own)
         is_adopted = "adopted" in cache.manifest.identity
         predictor = None if is_adopted else make_predictor(run.encoder, run.task.name, fitted.probes)
         curves.append(Curve(record, fitted.outcomes, predictor))

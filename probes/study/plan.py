@@ -7,8 +7,8 @@ from pathlib import Path
 from probes.cache import Layout, caches_folder
 from probes.cache.space import estimate_bytes
 from probes.config import Experiment, Run
-from probes.corpus import read_corpus
 from probes.errors import ConfigError
+from probes.study.material import material_key, read_sentences
 from probes.task import unit_of
 from probes.types import Unit
 
@@ -71,7 +71,7 @@ def share_caches(steps: Sequence[Step]) -> list[list[int]]:
 
 
 def _cache_key(run: Run) -> str:
-    return f"{run.encoder.model_dump_json()} {run.corpus.model_dump_json()} {unit_of(run.task.name)}"
+    return f"{run.encoder.model_dump_json()} {material_key(run)} {unit_of(run.task.name)}"
 
 
 def estimate_disk(steps: Sequence[Step]) -> DiskNeed:
@@ -92,7 +92,7 @@ def _cache_bytes(run: Run, unit: Unit) -> int:
     layers, dim = 1 + settings.num_hidden_layers, settings.hidden_size
     dtype = run.encoder.store_dtype or ("float16" if unit == "word" else "float32")
     layouts, num_sentences, id_bytes = {}, 0, 0
-    for split, sentences in read_corpus(run.corpus).splits.items():
+    for split, sentences in read_sentences(run).splits.items():
         num_rows = 0
         for sentence in sentences:
             num_rows += len(sentence.words) if unit == "word" else 1

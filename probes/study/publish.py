@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from probes.report.figure import draw_curve
+from probes.report.figure import draw_curves
 from probes.report.table import write_tables
 from probes.result.frame import shown_order
 from probes.study.curve import Curve
 from probes.study.curves import read_results
-from probes.study.execute import Corpora, Notify, execute_together
+from probes.study.execute import Notify, execute_together
+from probes.study.material import Materials
 from probes.study.plan import Step, share_caches
 from probes.track import log_curve
 
@@ -39,12 +40,12 @@ def run_steps(
 
     Raises the error of the first run that fails, after the curves before it are published.
     """
-    corpora: Corpora = {}
+    known: Materials = {}
     done: dict[int, Curve] = {}
     try:
         for numbers in share_caches(steps):
             together = [steps[number] for number in numbers]
-            for step, curve in execute_together(together, corpora, refresh=refresh, notify=notify):
+            for step, curve in execute_together(together, known, refresh=refresh, notify=notify):
                 done[next(number for number in numbers if steps[number] is step)] = curve
                 finished(step, curve)
     except BaseException:
@@ -72,7 +73,7 @@ def report(curves: Sequence[Curve], results: Path) -> list[Path]:
     records = sorted((curve.record for curve in curves), key=shown_order)
     paths = write_tables(records, results / "tables")
     name = results / "figures" / records[0].experiment
-    return [*paths, *(draw_curve(records, name.with_suffix(suffix)) for suffix in (".pdf", ".png"))]
+    return [*paths, *(draw_curves(records, name.with_suffix(suffix)) for suffix in (".pdf", ".png"))]
 
 
 def mirror(curves: Sequence[Curve], results: Path) -> str:

@@ -1,6 +1,6 @@
 """From the outcomes of test examples to rows of scores with intervals."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,20 @@ from probes.result import Outcomes, Score
 
 # Floors of the task itself; the others belong to a control.
 LABEL_FLOORS = ("majority", "word_majority")
+# How often a unit occurs in train: first and last number of a bin.
+COUNT_BINS = ((1, 9), (10, 99), (100, None))
+# What measures memory on the training rows says nothing about test.
+CAPACITY = "permuted"
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """The score of a data set's own scorer, from counts that add up over groups."""
+
+    name: str
+    count: Callable[[Int[np.ndarray, " example"]], Float[np.ndarray, "*count group"]]
+    """From the predicted labels to counts in each group."""
+    value: Callable[[Float[np.ndarray, "*curve count"]], Float[np.ndarray, "*curve"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +48,31 @@ class Floor:
 class Scorer:
     """Scores of one curve on test; every row is resampled by the same groups."""
 
-    def __init__(self, outcomes: Outcomes, num_labels: int, best_layer: int, seed: int) -> None:
+    def __init__(
+        self, outcomes: Outcomes, num_labels: int, best_layer: int, seed: int, *, official: Official | None = None
+    ) -> None:
         self.outcomes, self.num_labels, self.best_layer, self.seed = outcomes, num_labels, best_layer, seed
+        self.official = official
         self.num_groups = int(outcomes.group.max()) + 1
         everything = np.ones(len(outcomes.label), dtype=bool)
         self.subsets: dict[str, Bool[np.ndarray, " example"]] = {"all": everything}
         if (outcomes.count >= 0).all():
             self.subsets |= {"seen": outcomes.count > 0, "unseen": outcomes.count == 0}
+            for low, high in COUNT_BINS:
+                name = f"count:{low}-{high}" if high else f"count:{low}+"
+                is_inside = (outcomes.count >= low) & (outcomes.count <= (high or np.inf))
+                self.subsets |= {name: is_inside} if is_inside.any() else {}
+        self.subsets |= outcomes.subsets
 
     def rows(self, floors: list[Floor]) -> Iterator[Score]:
         """All scores: task, controls with draws and their mean, selectivity, floors."""
         correct = self.outcomes.correct.astype(np.float64)
         yield from self._by_layer("task", correct)
         yield from self._macro_f1("task", self.outcomes.predicted["task"])
+        yield from self._officially("task", self.outcomes.predicted["task"])
         for control, labels in self.outcomes.control_label.items():
+            if control == CAPACITY:
+                continue
             predicted = self.outcomes.predicted[control]
             draws = (predicted == labels[:, None]).astype(np.float64)
             for draw, values in enumerate(draws):
@@ -76,9 +101,9 @@ class Scorer:
         values: Float[np.ndarray, "layer example"],
         *,
         draw: int | None = None,
-        subsets: tuple[str, ...] = ("all", "seen", "unseen"),
+        subsets: tuple[str, ...] | None = None,
     ) -> Iterator[Score]:
-        for subset in (name for name in subsets if name in self.subsets):
+        for subset in subsets or self.subsets:
             means, resampled = self._resample(values, subset)
             for layer, value in enumerate(means.tolist()):
                 other = self.best_layer if layer != self.best_layer else self._runner_up(means)
@@ -93,6 +118,7 @@ class Scorer:
             yield self._score(float(means[0]), resampled[0], resampled[1], subset=subset, variant=floor.variant)
         if floor.variant in LABEL_FLOORS:
             yield from self._macro_f1(floor.variant, floor.predicted[None], layers=(None,))
+            yield from self._officially(floor.variant, floor.predicted[None], layers=(None,))
 
     def _macro_f1(
         self, variant: str, predicted: np.ndarray, layers: tuple[int | None, ...] | None = None
@@ -110,6 +136,20 @@ class Scorer:
             resampled = macro_f1(np.moveaxis(resample_sums(counts, self.seed), -1, 0))
             value = float(macro_f1(counts.sum(axis=-1)))
             yield self._score(value, resampled, None, subset="all", variant=variant, layer=layer, metric="macro_f1")
+
+    def _officially(
+        self, variant: str, predicted: np.ndarray, layers: tuple[int | None, ...] | None = None
+    ) -> Iterator[Score]:
+        if self.official is None:
+            return
+        layers = layers or tuple(range(len(predicted)))
+        for layer, answers in zip(layers, predicted, strict=True):
+            counts = self.official.count(answers)
+            resampled = self.official.value(np.moveaxis(resample_sums(counts, self.seed), -1, 0))
+            value = float(self.official.value(counts.sum(axis=-1)))
+            yield self._score(
+                value, resampled, None, subset="all", variant=variant, layer=layer, metric=self.official.name
+            )
 
     def _resample(
         self, values: Float[np.ndarray, "layer example"], subset: str

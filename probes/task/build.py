@@ -2,57 +2,128 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
+from typing import Any
 
 from probes.errors import TaskError, list_names
-from probes.task.sentence import label_sentences
-from probes.task.word import label_words
+from probes.task.arc import find_edges, label_arcs
+from probes.task.chunk import label_chunks
+from probes.task.pair import label_pairs
+from probes.task.sentence import derive_labels, label_sentences
+from probes.task.span import label_spans
+from probes.task.treebank import SENTENCE_LABELS
+from probes.task.word import label_words, read_feature, read_head_direction, read_relation
 from probes.types import Corpus, RowIndex, Task, Unit
 
-Builder = Callable[[str, Corpus, Mapping[str, RowIndex]], Task]
+# Labels that train shows less often are no examples of tasks with open label sets.
+MIN_SUPPORT = 10
 
-# Name -> (unit of the cache it reads, builder, annotation of the corpus it reads).
-TASKS: dict[str, tuple[Unit, Callable[..., Task], str]] = {
-    "pos": ("word", label_words, "upos"),
-    "label": ("sentence", label_sentences, "label"),
-    "word_label": ("word", label_words, "label"),
+
+@dataclass(frozen=True, slots=True)
+class TaskKind:
+    """How the task of some name is made: the unit of the cache it reads, its builder, what the builder draws from."""
+
+    unit: Unit
+    build: Callable[..., Task]
+    is_drawn: bool = False
+    """Whether the builder takes a seed."""
+    derived: str | None = None
+    """The derivation of a corpus that the task is asked of, because it changes the text."""
+    may_lack: bool = False
+    """Whether train may lack a label: what the data set scores officially is not left out, it counts as missed."""
+
+
+def _words(labels: Any, **settings: Any) -> TaskKind:
+    def build(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
+        return label_words(name, labels, corpus, indexes, **settings)
+
+    return TaskKind("word", build)
+
+
+def _sentences(attribute: str, *, min_support: int = 0, derived: str | None = None) -> TaskKind:
+    def build(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
+        return label_sentences(name, attribute, corpus, indexes, min_support=min_support)
+
+    return TaskKind("sentence", build, derived=derived)
+
+
+def _derived_labels(name: str) -> TaskKind:
+    def build(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, seed: int) -> Task:
+        return derive_labels(name, SENTENCE_LABELS[name], corpus, indexes, seed=seed)
+
+    return TaskKind("sentence", build, is_drawn=True)
+
+
+TASKS: dict[str, TaskKind] = {
+    "pos": _words("upos"),
+    "xpos": _words("xpos", min_support=MIN_SUPPORT),
+    "dependency_label": _words(read_relation, min_support=MIN_SUPPORT),
+    "head_direction": _words(read_head_direction),
+    "word_label": _words("label"),
+    "chunk": TaskKind("word", label_chunks, may_lack=True),
+    "dependency_edge": TaskKind("word", find_edges, is_drawn=True),
+    "dependency_arc_label": TaskKind("word", partial(label_arcs, min_support=MIN_SUPPORT)),
+    "span_label": TaskKind("word", label_spans),
+    "relation": TaskKind("word", partial(label_spans, scorer="relation_f1")),
+    "label": _sentences("label"),
+    "minimal_pair": TaskKind("sentence", label_pairs),
+    **{name: _derived_labels(name) for name in SENTENCE_LABELS},
+    **{name: _sentences("label", derived=name) for name in ("bigram_shift", "odd_man_out", "coordination_inversion")},
+}
+
+# What follows the dot is the name of a feature, a column or an attribute of the corpus.
+OPEN_TASKS: dict[str, Callable[[str], TaskKind]] = {
+    "feats.": lambda feature: _words(read_feature(feature), min_support=MIN_SUPPORT),
+    "column.": lambda column: _words(column, min_support=MIN_SUPPORT),
+    "attribute.": lambda attribute: _sentences(attribute, min_support=MIN_SUPPORT),
 }
 
 
 def unit_of(name: str) -> Unit:
     """The unit whose vectors a task reads; raises TaskError for a name that nobody knows."""
-    if name in TASKS:
-        return TASKS[name][0]
-    return _installed(name).unit  # type: ignore[attr-defined]
+    return _find(name).unit
 
 
-def build_task(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
-    """The task `name` over the rows of a cache, labels joined by sentence id.
+def derivation_of(name: str) -> str | None:
+    """The derived corpus that a task is asked of, if it needs one."""
+    return getattr(_find(name), "derived", None)
+
+
+def build_task(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, seed: int = 0) -> Task:
+    """The task `name` over the rows of a cache, labels joined by sentence id; what is drawn is drawn from `seed`.
 
     Raises TaskError for an unknown name, a missing annotation, one class only, a label that training never
     shows, or a corpus and a cache that do not hold the same sentences.
     """
-    unit_of(name)
-    if name in TASKS:
-        _, build, annotation = TASKS[name]
-        task = build(name, annotation, corpus, indexes)
+    kind = _find(name)
+    if isinstance(kind, TaskKind):
+        task = kind.build(name, corpus, indexes, **({"seed": seed} if kind.is_drawn else {}))
     else:
-        task = _installed(name)(name, corpus, indexes)  # type: ignore[operator]
-    _check_labels(task, corpus)
+        task = kind(name, corpus, indexes)
+    _check_labels(task, corpus, may_lack=isinstance(kind, TaskKind) and kind.may_lack)
     return task
 
 
-def _installed(name: str) -> object:
+def _find(name: str) -> Any:
+    """The kind of a task of ours, or what an installed package offers."""
+    if name in TASKS:
+        return TASKS[name]
+    for prefix, make in OPEN_TASKS.items():
+        if name.startswith(prefix) and name != prefix:
+            return make(name.removeprefix(prefix))
     found = {point.name: point for point in entry_points(group="probes.tasks")}
     if name not in found:
+        known = [*TASKS, *(f"{prefix}NAME" for prefix in OPEN_TASKS), *found]
         raise TaskError(
-            f"Unknown task {name!r}. Known tasks are {list_names(name, [*TASKS, *found])}. "
+            f"Unknown task {name!r}. Known tasks are {list_names(name, known)}. "
             f"Choose one of these, or offer your own as an entry point 'probes.tasks'."
         )
     return found[name].load()
 
 
-def _check_labels(task: Task, corpus: Corpus) -> None:
+def _check_labels(task: Task, corpus: Corpus, *, may_lack: bool) -> None:
     for split, rows in task.splits.items():
         if len(rows) == 0:
             raise TaskError(
@@ -66,7 +137,7 @@ def _check_labels(task: Task, corpus: Corpus) -> None:
             f"Task {task.name!r} needs at least two labels in the train split of corpus {corpus.name!r}, but "
             f"all {len(train)} examples have {task.labels[next(iter(known))]!r}. Check the annotation."
         )
-    for split, rows in task.splits.items():
+    for split, rows in task.splits.items() if not may_lack else ():
         counts = Counter(task.labels[label] for label in rows.labels.tolist() if label not in known)
         if counts:
             label, count = counts.most_common(1)[0]

@@ -6,28 +6,60 @@ import numpy as np
 
 from probes.errors import TaskError, list_names
 from probes.seed import generator
-from probes.types import Task
+from probes.types import Task, Unit
 
 
 def word_type(task: Task, seed: int, draw: int) -> Task:
     """One label for each word type, drawn from the label distribution of train.
 
     Types are those of all splits, as the encoder's normaliser writes them, so a type that training never
-    shows has a label that nothing predicts: the control's ceiling is below one.
+    shows has a label that nothing predicts: the control's ceiling is below one. Of an arc it is the dependent's.
     """
+    _check_unit("word_type", task, "word", "words", "root_lemma")
+    return _label_units("word_type", task, seed, draw)
+
+
+def root_lemma(task: Task, seed: int, draw: int) -> Task:
+    """One label for each lemma that is the root of a sentence: sentences do not recur, their roots do."""
+    _check_unit("root_lemma", task, "sentence", "sentences with a tree", "word_type")
+    return _label_units("root_lemma", task, seed, draw)
+
+
+def permuted(task: Task, seed: int, draw: int) -> Task:
+    """The labels of each split in random order: accuracy on train is then what a probe can learn by heart.
+
+    A measure of capacity and never of selectivity (METHODS).
+    """
+    stream = generator(seed, "control.permuted", draw)
+    return task.with_labels("permuted", {split: stream.permutation(rows.labels) for split, rows in task.splits.items()})
+
+
+def _label_units(name: str, task: Task, seed: int, draw: int) -> Task:
     if any((rows.words < 0).any() for rows in task.splits.values()):
         raise TaskError(
-            f"Control 'word_type' needs units that recur, but the examples of task {task.name!r} have none. "
+            f"Control {name!r} needs units that recur, but the examples of task {task.name!r} have none. "
             f"Leave the control out."
         )
     counts = np.bincount(task.splits["train"].labels, minlength=len(task.labels))
     num_types = 1 + max(int(rows.words.max(initial=-1)) for rows in task.splits.values())
-    stream = generator(seed, "control.word_type", draw)
+    stream = generator(seed, f"control.{name}", draw)
     label_of_type = stream.choice(len(task.labels), size=num_types, p=counts / counts.sum())
-    return task.with_labels("word_type", {split: label_of_type[rows.words] for split, rows in task.splits.items()})
+    return task.with_labels(name, {split: label_of_type[rows.words] for split, rows in task.splits.items()})
 
 
-CONTROLS: dict[str, Callable[[Task, int, int], Task]] = {"word_type": word_type}
+def _check_unit(name: str, task: Task, unit: Unit, what: str, other: str) -> None:
+    if task.unit != unit:
+        raise TaskError(
+            f"Control {name!r} is one for {what}, but task {task.name!r} has {task.unit}s as its unit. "
+            f"Use {other!r}, or leave the control out."
+        )
+
+
+CONTROLS: dict[str, Callable[[Task, int, int], Task]] = {
+    "word_type": word_type,
+    "root_lemma": root_lemma,
+    "permuted": permuted,
+}
 
 
 def control_task(name: str, task: Task, *, seed: int, draw: int) -> Task:

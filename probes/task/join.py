@@ -1,16 +1,11 @@
 """Joining a corpus with the rows of a cache, by sentence id and never by position."""
 
-from collections.abc import Iterator, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Iterator, Mapping
 
 from probes.errors import TaskError
-from probes.types import Corpus, RowIndex, Rows, Sentence, Task, Unit
+from probes.types import Corpus, RowIndex, Sentence, Unit
 
 TRAIN, DEV, TEST = "train", "dev", "test"
-
-# Row of the cache, group that intervals resample, label.
-Example = tuple[int, str, str]
 
 
 def join_sentences(corpus: Corpus, split: str, index: RowIndex) -> Iterator[tuple[Sentence, slice]]:
@@ -40,6 +35,30 @@ def join_sentences(corpus: Corpus, split: str, index: RowIndex) -> Iterator[tupl
         yield by_id[sentence_id], slice(int(index.offsets[position]), int(index.offsets[position + 1]))
 
 
+def join_words(name: str, corpus: Corpus, split: str, index: RowIndex) -> Iterator[tuple[Sentence, dict[int, int]]]:
+    """Each sentence of a split with the row of every word that the cache holds, words counted from 0.
+
+    Raises TaskError for a cache of sentence vectors, and for a sentence that is shorter than in the cache.
+    """
+    check_unit(name, "word", index)
+    for sentence, span in join_sentences(corpus, split, index):
+        words = index.word[span].tolist()
+        if words and max(words) >= len(sentence.words):
+            raise TaskError(
+                f"The cache holds word {max(words) + 1} of sentence {sentence.id!r}, but the sentence has "
+                f"{len(sentence.words)} words in corpus {corpus.name!r}. Encode this corpus again."
+            )
+        yield sentence, dict(zip(words, range(span.start, span.stop), strict=True))
+
+
+def check_unit(name: str, unit: Unit, index: RowIndex) -> None:
+    """Raise TaskError for a cache of the other unit."""
+    if index.unit != unit:
+        raise TaskError(
+            f"Task {name!r} reads {unit} vectors, but the cache holds {index.unit} vectors. Encode with unit={unit!r}."
+        )
+
+
 def check_splits(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> None:
     """Raise TaskError unless there are train, dev and test."""
     missing = [split for split in (TRAIN, DEV, TEST) if split not in indexes or split not in corpus.splits]
@@ -49,22 +68,3 @@ def check_splits(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> 
             f"{', '.join(sorted(corpus.splits))}: {missing[0]} is missing. Settings are chosen on dev and "
             f"scores are read on test, so cut the missing one from train."
         )
-
-
-def make_task(
-    name: str, unit: Unit, indexes: Mapping[str, RowIndex], examples: Mapping[str, Sequence[Example]]
-) -> Task:
-    """A task from the examples of each split; names of labels in alphabetical order."""
-    names = tuple(sorted({label for part in examples.values() for _, _, label in part}))
-    codes = {label: code for code, label in enumerate(names)}
-    splits = {}
-    for split, part in examples.items():
-        rows = np.asarray([row for row, _, _ in part], dtype=np.int64)
-        groups = {group: number for number, group in enumerate(sorted({group for _, group, _ in part}))}
-        splits[split] = Rows(
-            index=rows[:, None],
-            labels=np.asarray([codes[label] for _, _, label in part], dtype=np.int64),
-            groups=np.asarray([groups[group] for _, group, _ in part], dtype=np.int64),
-            words=indexes[split].types[rows].astype(np.int64),
-        )
-    return Task(name=name, unit=unit, labels=names, splits=splits)

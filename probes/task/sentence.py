@@ -1,33 +1,75 @@
 """Tasks with one label for each sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from probes.errors import TaskError, list_names
-from probes.task.join import Example, check_splits, join_sentences, make_task
-from probes.types import Corpus, RowIndex, Task
+from probes.task.example import Example, make_task
+from probes.task.join import check_splits, check_unit, join_sentences
+from probes.types import Corpus, RowIndex, Sentence, Task
+
+Labels = Mapping[str, Sequence[str | None]]
+"""For each split a label for every sentence; None where a sentence is no example."""
 
 
-def label_sentences(name: str, attribute: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
+def label_sentences(
+    name: str, attribute: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, min_support: int = 0
+) -> Task:
     """A task whose labels stand in an attribute of the sentence; a sentence without it is no example."""
+    labels = {split: [one.attributes.get(attribute) for one in part] for split, part in corpus.splits.items()}
+    task = join_labels(name, labels, corpus, indexes, min_support=min_support)
+    for split, index in indexes.items():
+        if len(index.ids) and not any(labels[split]):
+            known = dict.fromkeys(key for one in corpus[split] for key in one.attributes)
+            raise TaskError(
+                f"Task {name!r} needs sentences with the attribute {attribute!r}, but split {split!r} of corpus "
+                f"{corpus.name!r} has {list_names(attribute, known)}. Use a corpus that is annotated so."
+            )
+    return task
+
+
+def derive_labels(
+    name: str,
+    find: Callable[[Corpus, int], Labels],
+    corpus: Corpus,
+    indexes: Mapping[str, RowIndex],
+    *,
+    seed: int,
+) -> Task:
+    """A task whose labels are found in words and trees; balancing is drawn from `seed`."""
     check_splits(name, corpus, indexes)
-    examples = {split: _collect(name, attribute, corpus, split, index) for split, index in indexes.items()}
-    return make_task(name, "sentence", indexes, examples)
+    return join_labels(name, find(corpus, seed), corpus, indexes)
 
 
-def _collect(name: str, attribute: str, corpus: Corpus, split: str, index: RowIndex) -> list[Example]:
-    if index.unit != "sentence":
-        raise TaskError(
-            f"Task {name!r} reads sentence vectors, but the cache holds word vectors. Encode with unit='sentence'."
-        )
-    examples: list[Example] = []
-    known: set[str] = set()
-    for sentence, span in join_sentences(corpus, split, index):
-        known.update(sentence.attributes)
-        if attribute in sentence.attributes:
-            examples.append((span.start, sentence.group or sentence.id, sentence.attributes[attribute]))
-    if not examples:
-        raise TaskError(
-            f"Task {name!r} needs sentences with the attribute {attribute!r}, but split {split!r} of corpus "
-            f"{corpus.name!r} has {list_names(attribute, known)}. Use a corpus that is annotated so."
-        )
-    return examples
+def join_labels(
+    name: str, labels: Labels, corpus: Corpus, indexes: Mapping[str, RowIndex], *, min_support: int = 0
+) -> Task:
+    """A task over sentences from one label for each sentence of the corpus."""
+    check_splits(name, corpus, indexes)
+    examples = {}
+    for split, index in indexes.items():
+        check_unit(name, "sentence", index)
+        by_id = {one.id: label for one, label in zip(corpus[split], labels[split], strict=True)}
+        examples[split] = [
+            _example(sentence, span.start, label)
+            for sentence, span in join_sentences(corpus, split, index)
+            if (label := by_id[sentence.id]) is not None
+        ]
+    return make_task(name, "sentence", indexes, examples, min_support=min_support)
+
+
+def _example(sentence: Sentence, row: int, label: str) -> Example:
+    text = text_of(sentence)
+    return Example((row,), sentence, label, word=root_lemma(sentence), surface={"length": len(text.split())}, text=text)
+
+
+def text_of(sentence: Sentence) -> str:
+    """The words of a sentence, or its text, with the second text of a pair behind it."""
+    text = " ".join(sentence.words) or sentence.text
+    return f"{text} {sentence.pair}" if sentence.pair else text
+
+
+def root_lemma(sentence: Sentence) -> str | int:
+    """The lemma of the root: a unit of sentences that recurs; -1 where there is no tree or no lemma."""
+    if sentence.tree is None or "lemma" not in sentence.columns:
+        return -1
+    return sentence.columns["lemma"][sentence.tree.heads.index(0)].lower()

@@ -12,7 +12,8 @@ import pytest
 from probes.cache import list_caches
 from probes.cli import command
 from probes.config import Run, describe
-from tests.toy import CHECKOUT, call_probes
+from probes.errors import list_names
+from tests.toy import CHECKOUT, KNOWN_TASKS, call_probes
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
 PROBES = Path(sys.executable).parent / "probes"
@@ -189,7 +190,7 @@ def test_schema_is_the_file_beside_the_experiments(capsys):
         (
             ("run", LAYER_POS, "--set", "task.name=pso"),
             2,
-            "Unknown task 'pso'. Known tasks are 'pos', 'word_label', 'label'. "
+            f"Unknown task 'pso'. Known tasks are {list_names('pso', KNOWN_TASKS)}. "
             "Choose one of these, or offer your own as an entry point 'probes.tasks'.",
         ),
         (

@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from probes.report.figure import draw_curve
+from probes.report.figure import draw_curves
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def drawn(records, tmp_path, monkeypatch) -> Figure:
     figures = []
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kw: figures.append(self) or save(self, *args, **kw))
-    draw_curve(records, tmp_path / "one.png")
+    draw_curves(records, tmp_path / "one.png")
     return figures[0]
 
 
@@ -61,6 +61,6 @@ def test_intervals_are_drawn(records, drawn):
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".pdf", b"%PDF"), (".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_same_records_give_the_same_bytes(records, tmp_path, suffix, magic):
-    one, other = (draw_curve(records, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
+    one, other = (draw_curves(records, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
     assert one == other
     assert one.startswith(magic)

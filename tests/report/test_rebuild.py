@@ -11,7 +11,7 @@ from probes.study.publish import report
 REBUILD = """
 import sys
 from pathlib import Path
-from probes.report.figure import draw_curve
+from probes.report.figure import draw_curves
 from probes.report.table import write_tables
 from probes.result import read_record
 from probes.result.frame import shown_order
@@ -19,7 +19,7 @@ results, place = Path(sys.argv[1]), Path(sys.argv[2])
 records = sorted(map(read_record, (results / "runs" / "layer_pos").glob("*.json")), key=shown_order)
 write_tables(records, place / "tables")
 for suffix in (".pdf", ".png"):
-    draw_curve(records, place / "figures" / f"layer_pos{suffix}")
+    draw_curves(records, place / "figures" / f"layer_pos{suffix}")
 assert not {"torch", "wandb", "transformers"} & sys.modules.keys(), "results are enough"
 """
 

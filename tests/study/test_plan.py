@@ -6,9 +6,9 @@ import pytest
 
 from probes.cache import list_caches, open_cache
 from probes.config import read_experiment
-from probes.errors import ConfigError, TaskError
+from probes.errors import ConfigError, TaskError, list_names
 from probes.study.plan import estimate_disk, plan, take_shard
-from tests.toy import CHECKOUT
+from tests.toy import CHECKOUT, KNOWN_TASKS
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
 
@@ -57,7 +57,7 @@ def test_unknown_task_is_told_before_anything_is_read(study):
     with pytest.raises(TaskError) as caught:
         plan(read_experiment(LAYER_POS, (*study.overrides, "task.name=pso")), study.results)
     assert str(caught.value) == (
-        "Unknown task 'pso'. Known tasks are 'pos', 'word_label', 'label'. "
+        f"Unknown task 'pso'. Known tasks are {list_names('pso', KNOWN_TASKS)}. "
         "Choose one of these, or offer your own as an entry point 'probes.tasks'."
     )
     assert caught.value.exit_code == 2

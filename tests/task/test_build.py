@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from probes.errors import CorpusError, TaskError
+from probes.errors import CorpusError, TaskError, list_names
 from probes.task import build_task, unit_of
 from probes.task.word import label_words
 from probes.types import Corpus
 from tests.task.conftest import index_words, replace_split
-from tests.toy import sentence
+from tests.toy import KNOWN_TASKS, sentence
 
 
 def message(corpus, indexes=None, name="pos", error=TaskError):
@@ -112,9 +112,10 @@ def with_index(corpus):
 
 def test_an_unknown_task_lists_the_known_ones_nearest_first(corpus):
     expected = (
-        "Unknown task 'word_lable'. Known tasks are 'word_label', 'label', 'pos'. "
+        f"Unknown task 'word_lable'. Known tasks are {list_names('word_lable', KNOWN_TASKS)}. "
         "Choose one of these, or offer your own as an entry point 'probes.tasks'."
     )
+    assert "Known tasks are 'word_label', " in expected
     assert message(corpus, name="word_lable") == expected
     with pytest.raises(TaskError) as caught:
         unit_of("word_lable")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
+from probes.corpus.grammar import generate
 from probes.errors import TaskError
 from probes.task import CONTROLS, build_task, control_task
 from probes.types import Corpus, Rows, Task
@@ -107,12 +108,46 @@ def test_sentences_have_nothing_that_recurs(labelled):
     with pytest.raises(TaskError) as caught:
         control_task("word_type", task, seed=0, draw=0)
     assert str(caught.value) == (
-        "Control 'word_type' needs units that recur, but the examples of task 'label' have none. Leave the control out."
+        "Control 'word_type' is one for words, but task 'label' has sentences as its unit. "
+        "Use 'root_lemma', or leave the control out."
     )
+    with pytest.raises(TaskError) as caught:
+        control_task("root_lemma", task, seed=0, draw=0)
+    assert str(caught.value) == (
+        "Control 'root_lemma' needs units that recur, but the examples of task 'label' have none. "
+        "Leave the control out."
+    )
+
+
+def test_roots_that_recur_have_one_label_each():
+    grammar = generate(size=400)
+    task = build_task("attribute.tense", grammar, index_sentences(grammar))
+    draws = [control_task("root_lemma", task, seed=0, draw=draw) for draw in (0, 1)]
+    for control in draws:
+        labels: dict[int, set[int]] = {}
+        for rows in control.splits.values():
+            for word, label in zip(rows.words.tolist(), rows.labels.tolist(), strict=True):
+                labels.setdefault(word, set()).add(label)
+        assert len(labels) > 20
+        assert all(len(found) == 1 for found in labels.values())
+    first, second = (control.splits["train"].labels for control in draws)
+    assert not np.array_equal(first, second)
+
+
+def test_permuted_labels_are_those_of_the_task_in_another_order(task):
+    first, again, other = (control_task("permuted", task, seed=0, draw=draw) for draw in (0, 0, 1))
+    for split, rows in task.splits.items():
+        labels = first.splits[split].labels
+        assert sorted(labels) == sorted(rows.labels)
+        assert not np.array_equal(labels, rows.labels)
+        assert np.array_equal(labels, again.splits[split].labels)
+        assert not np.array_equal(labels, other.splits[split].labels)
 
 
 def test_an_unknown_control_lists_the_known_ones(task):
     with pytest.raises(TaskError) as caught:
         control_task("word_tpye", task, seed=0, draw=0)
-    assert str(caught.value) == ("Unknown control 'word_tpye'. Known controls are 'word_type'. Choose one of these.")
-    assert list(CONTROLS) == ["word_type"]
+    assert str(caught.value) == (
+        "Unknown control 'word_tpye'. Known controls are 'word_type', 'root_lemma', 'permuted'. Choose one of these."
+    )
+    assert list(CONTROLS) == ["word_type", "root_lemma", "permuted"]

@@ -1,0 +1,68 @@
+"""An experiment of several questions: a panel and a section for each, a summary above."""
+
+from pathlib import Path
+
+import pytest
+
+from probes.report.figure import draw_curves
+from probes.report.table import format_markdown
+from probes.result.frame import panels
+
+
+def ask_otherwise(record, task):
+    config = {**record.config, "task": {**record.config["task"], "name": task}}
+    return record.model_copy(update={"config": config})
+
+
+@pytest.fixture
+def records(study):
+    every = [curve.record for curve in study.curves]
+    return [*every[:2], *(ask_otherwise(one, "xpos") for one in every[:2])]
+
+
+def test_curves_of_one_task_are_one_panel(records):
+    assert {name: len(part) for name, part in panels(records).items()} == {"pos": 2, "xpos": 2}
+
+
+def test_poolings_of_one_task_are_panels_of_their_own(records):
+    pooled = [
+        one.model_copy(update={"config": {**one.config, "encoder": {**one.config["encoder"], "sentence": how}}})
+        for one, how in zip(records[:2], ("cls", "mean"), strict=True)
+    ]
+    assert list(panels(pooled)) == ["pos, cls", "pos, mean"]
+    assert list(panels([*pooled, records[2]])) == ["pos, cls", "pos, mean", "xpos"]
+
+
+def test_markdown_has_a_row_and_a_section_for_each_question(records):
+    lines = format_markdown(records).splitlines()
+    assert [line for line in lines if line.startswith("## ")] == ["## pos", "## xpos"]
+    start = next(number for number, line in enumerate(lines) if line.startswith("| question"))
+    header, row = ([cell.strip() for cell in lines[n].strip("|").split("|")] for n in (start, start + 2))
+    cells = dict(zip(header, row, strict=True))
+    main, twin = records[:2]
+    best = main.select(variant="task", layer=main.best_layer)[0]
+    assert cells["question"] == "pos"
+    assert cells["labels"] == "6"
+    assert cells["test"] == str(best.n)
+    assert cells["best on dev"].startswith(f"{main.layers[main.best_layer]}: {100 * best.value:.1f} [")
+    floors = {row.variant: row.value for row in main.select(layer=None) if row.variant in ("majority", "word_majority")}
+    assert cells["highest floor"] == f"word_majority {100 * floors['word_majority']:.1f}"
+    assert floors["word_majority"] > floors["majority"]
+    at_best = twin.select(variant="task", layer=main.best_layer)[0].value
+    assert cells["untrained"] == f"{100 * at_best:.1f}"
+    assert cells["official"] == "-"
+
+
+def test_one_question_has_no_summary(records):
+    assert "| question" not in format_markdown(records[:2])
+
+
+def test_the_figure_has_a_panel_for_each_question(records, tmp_path: Path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, metadata: drawn.append(self))
+    draw_curves(records, tmp_path / "two.png")
+    draw_curves(records[:2], tmp_path / "one.png")
+    titles = [[axes.get_title(loc="left") for axes in figure.axes] for figure in drawn]
+    assert titles == [["pos", "xpos"], ["pos: toy-bert"]]
