@@ -151,6 +151,8 @@ class Rows:
     """The words of each example with spaces between them, for the floors that read them."""
     sequence: Int[np.ndarray, " example"] | None = None
     """Number of the sentence of each example, where a score is made of whole sentences (chunks)."""
+    ends: Int[np.ndarray, "example 2"] | None = None
+    """Rows of the first and the last word of the sentence of each arc."""
     partner: Int[np.ndarray, " example"] | None = None
     """The other example of a minimal pair: the two are told apart, not judged one by one."""
     subsets: Mapping[str, Bool[np.ndarray, " example"]] = field(default_factory=dict)

@@ -250,9 +250,8 @@ def test_wrong_setting_of_an_encoder_is_one_message(toy_bert, data):
 def test_unknown_control_is_one_message(states):
     with pytest.raises(TaskError) as caught:
         probes.probe(states, "pos", controls=["word_tpe"])
-    expected = (
-        "Unknown control 'word_tpe'. Known controls are 'word_type', 'root_lemma', 'permuted'. Choose one of these."
-    )
+    known = "'word_type', 'root_lemma', 'permuted', 'arc'"
+    expected = f"Unknown control 'word_tpe'. Known controls are {known}. Choose one of these."
     assert str(caught.value) == expected
 
 

@@ -105,11 +105,25 @@ def _section(records: Sequence[Record], heading: str) -> list[str]:
     return lines + _markdown_rows(header, (_floor_row(record) for record in records))
 
 
-SUMMARY = ("question", "labels", "test", "highest floor", "emb", "best on dev", "untrained", "control", "official")
+SUMMARY = (
+    "question",
+    "labels",
+    "test",
+    "highest floor",
+    "emb",
+    "best on dev",
+    "detectable",
+    "untrained",
+    "control",
+    "official",
+)
 
 
 def _summary_row(name: str, records: Sequence[Record]) -> tuple[str, ...]:
-    """The first curve at `emb` and at its best layer, beside the floor, twin and control there."""
+    """The first curve at `emb` and at its best layer, beside the floor, twin and control there.
+
+    `detectable` is the smallest difference to the next layer that this test split shows: what is below it says nothing.
+    """
     main, *others = records
     layer = main.best_layer
     best = main.select(variant="task", layer=layer)[0]
@@ -127,6 +141,7 @@ def _summary_row(name: str, records: Sequence[Record]) -> tuple[str, ...]:
         f"{floor.variant} {percent(floor.value)}",
         percent(main.select(variant="task", layer=0)[0].value),
         f"{main.layers[layer]}: {percent(best.value)} {interval(best)}",
+        percent(best.detectable),
         ", ".join(twins) or "-",
         ", ".join(controls) or "-",
         ", ".join(at_best) or "-",

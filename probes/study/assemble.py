@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from probes.cache import Cache, identity_hash, library_versions
 from probes.config import Run, plain
@@ -19,7 +19,7 @@ from probes.fit.fitted import FittedProbes
 from probes.fit.floor import count_in_train
 from probes.result import Confusion, Fingerprints, GridRow, Outcomes, ProbeRow, Record, Score
 from probes.study.clock import Clock
-from probes.study.floor import find_floors, official_score
+from probes.study.floor import control_majority, find_floors, official_score
 from probes.study.material import Material
 from probes.study.score import CAPACITY, Scorer
 from probes.types import Rows, Task
@@ -36,6 +36,8 @@ class Fitted:
     controls: tuple[Task, ...]
     probes: FittedProbes
     outcomes: Outcomes
+    aside: tuple["Fitted", ...] = ()
+    """Controls that have rows of their own, each with its draws."""
 
 
 def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes: FittedProbes) -> Outcomes:
@@ -83,6 +85,9 @@ def assemble(
             *_capacity(fitted, cache),
             *scorer.rows(find_floors(fitted.task, fitted.controls)),
         ]
+        for one in fitted.aside:
+            floor = control_majority(one.task.name, [one.task, *one.controls])
+            scores += scorer.aside(one.task.name, _draws_of(one), floor, one.outcomes.group)
         may_be_best = scorer.may_be_best()
     identity = cache.manifest.identity
     return Record(
@@ -102,7 +107,10 @@ def assemble(
         best_layer=best_layer,
         may_be_best=may_be_best,
         scores=tuple(scores),
-        probes=tuple(_probe_rows(fitted)),
+        probes=(
+            *_probe_rows(fitted, "task"),
+            *(row for one in fitted.aside for row in _probe_rows(one, one.task.name)),
+        ),
         grid=tuple(_grid_rows(probes)),
         confusion=Confusion(labels=probes.labels, layers=scorer.confusion()),
         supports=_supports(fitted.task),
@@ -172,13 +180,24 @@ def _capacity(fitted: Fitted, cache: Cache) -> list[Score]:
     return scores
 
 
-def _probe_rows(fitted: Fitted) -> list[ProbeRow]:
+def _draws_of(fitted: Fitted) -> Float[np.ndarray, "draw layer example"]:
+    """Where the draws of a control with rows of its own are right."""
+    others = fitted.outcomes.predicted.get(fitted.task.name)
+    first = fitted.outcomes.correct[None]
+    if others is None:
+        return first.astype(np.float64)
+    right = others == fitted.outcomes.control_label[fitted.task.name][:, None]
+    return np.concatenate([first, right]).astype(np.float64)
+
+
+def _probe_rows(fitted: Fitted, name: str) -> list[ProbeRow]:
+    """How each probe was fitted; those of a control's own rows are draws from the first one on."""
     probes, rows = fitted.probes, []
     draws: dict[str, int] = {}
     for target, task in enumerate((fitted.task, *fitted.controls)):
-        variant = "task" if target == 0 else task.name
-        draw = None if target == 0 else draws.setdefault(variant, 0)
-        if target:
+        variant = name if target == 0 else task.name
+        draw = None if variant == "task" else draws.setdefault(variant, 0)
+        if draw is not None:
             draws[variant] += 1
         rows += [_probe_row(probes, layer, target, variant, draw) for layer in range(probes.num_layers)]
     return rows

@@ -1,6 +1,7 @@
 """Runs that share a cache, from their settings to their files."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probes.cache import Cache, remove_cache
@@ -16,7 +17,7 @@ from probes.study.curve import Curve
 from probes.study.material import Material, Materials, read_material
 from probes.study.plan import Step
 from probes.study.predict import keep_probes, predictor_of
-from probes.task import build_task, control_task, unit_of
+from probes.task import build_task, control_task, shares_rows, unit_of
 from probes.types import Corpus
 
 if TYPE_CHECKING:
@@ -91,12 +92,14 @@ def ask(cache: Cache, corpus: Corpus, run: Run) -> Question:
     """The task of a run over the rows of a cache, with its control draws."""
     indexes = {split: cache.index(split) for split in cache.splits}
     task = build_task(run.task.name, corpus, indexes, seed=run.seed)
-    controls = tuple(
-        control_task(name, task, seed=run.seed, draw=draw)
-        for name in run.task.controls
-        for draw in range(run.task.draws)
-    )
-    return Question(task, controls, run.fit)
+    same, aside = [], []
+    for name in run.task.controls:
+        draws = tuple(control_task(name, task, seed=run.seed, draw=draw) for draw in range(run.task.draws))
+        if shares_rows(draws[0], task):
+            same += draws
+        else:
+            aside.append(Question(draws[0], draws[1:], run.fit))
+    return Question(task, tuple(same), run.fit, tuple(aside))
 
 
 def fit_tasks(cache: Cache, questions: Sequence[Question], *, seed: int, clock: Clock) -> list[Fitted]:
@@ -105,18 +108,23 @@ def fit_tasks(cache: Cache, questions: Sequence[Question], *, seed: int, clock: 
     The clock gets the time of one question: that of all, shared equally.
     """
     whole = Clock()
+    flat = [one for question in questions for one in (question, *question.aside)]
     with whole.measure("fit"):
-        every = fit_questions(cache, questions, seed=seed)
+        every = fit_questions(cache, flat, seed=seed)
     with whole.measure("predict"):
-        outcomes = [
-            collect_outcomes(cache, question.task, question.controls, probes)
-            for question, probes in zip(questions, every, strict=True)
-        ]
+        fitted = {
+            id(question): Fitted(
+                question.task,
+                question.controls,
+                probes,
+                collect_outcomes(cache, question.task, question.controls, probes),
+            )
+            for question, probes in zip(flat, every, strict=True)
+        }
     for part, seconds in whole.seconds.items():
         clock.seconds[part] = clock.seconds.get(part, 0.0) + seconds / len(questions)
     return [
-        Fitted(question.task, question.controls, probes, outcome)
-        for question, probes, outcome in zip(questions, every, outcomes, strict=True)
+        replace(fitted[id(question)], aside=tuple(fitted[id(one)] for one in question.aside)) for question in questions
     ]
 
 

@@ -1,6 +1,6 @@
 """The floors below a task, and the official score of its data set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,18 +37,20 @@ def find_floors(task: Task, controls: Sequence[Task]) -> list[Floor]:
 def _control_floors(controls: Sequence[Task]) -> list[Floor]:
     floors = []
     for name in dict.fromkeys(control.name for control in controls if control.name != CAPACITY):
-        draws = [control.splits for control in controls if control.name == name]
-        floors.append(_control_floor(f"{name}_majority", predict_majority, draws))
-        floors.append(_control_floor(f"{name}_ceiling", predict_word_majority, draws))
+        draws = [control for control in controls if control.name == name]
+        floors += [control_majority(name, draws), _control_floor(f"{name}_ceiling", predict_word_majority, draws)]
     return floors
 
 
-def _control_floor(
-    variant: str, predict: Callable[[Rows, Rows], np.ndarray], draws: Sequence[Mapping[str, Rows]]
-) -> Floor:
+def control_majority(name: str, draws: Sequence[Task]) -> Floor:
+    """The most frequent label of each draw of a control."""
+    return _control_floor(f"{name}_majority", predict_majority, draws)
+
+
+def _control_floor(variant: str, predict: Callable[[Rows, Rows], np.ndarray], draws: Sequence[Task]) -> Floor:
     """A floor of the control itself: the ceiling is what a perfect memory of train would answer."""
-    predicted = np.stack([predict(splits["train"], splits["test"]) for splits in draws])
-    return Floor(variant, predicted, np.stack([splits["test"].labels for splits in draws]))
+    predicted = np.stack([predict(draw.splits["train"], draw.splits["test"]) for draw in draws])
+    return Floor(variant, predicted, np.stack([draw.splits["test"].labels for draw in draws]))
 
 
 def official_score(task: Task) -> Official | None:

@@ -1,7 +1,7 @@
 """Tasks over arcs of dependency trees: is there one between two words, and which."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -38,6 +38,14 @@ class Words:
         kept = (self.owner[first] == self.owner[second]) & is_usable[first] & is_usable[second]
         return first[kept], second[kept]
 
+    def ends_of(self, rows: Int[np.ndarray, " example"]) -> Int[np.ndarray, "example 2"]:
+        """Rows of the first and the last word that the cache holds of the sentence of each row."""
+        kept = self.row >= 0
+        held, owner = self.row[kept], self.owner[kept]
+        owners = owner[np.searchsorted(held, rows)]
+        borders = [np.searchsorted(owner, owners, side="left"), np.searchsorted(owner, owners, side="right") - 1]
+        return np.stack([held[border] for border in borders], axis=1)
+
 
 def find_edges(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, seed: int) -> Task:
     """Whether the second word is the head of the first (Hewitt and Liang 2019, section 2.2, as two classes).
@@ -46,14 +54,16 @@ def find_edges(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, se
     `seed`: the distance alone then says nothing. Punctuation marks are left out. The labels are `arc` and `none`.
     """
     check_splits(name, corpus, indexes)
-    examples = {}
+    examples, lines = {}, {}
     for split, index in indexes.items():
-        words = _line_up(name, corpus, split, index)
+        lines[split] = words = _line_up(name, corpus, split, index)
         stream = generator(seed, f"task.{name}.{split}")
         examples[split] = [
             _example(words, dependent, head, label) for dependent, head, label in sorted(_balanced_pairs(words, stream))
         ]
-    return make_task(name, "word", indexes, examples, product=True)
+    task = make_task(name, "word", indexes, examples, product=True)
+    splits = {split: replace(rows, ends=lines[split].ends_of(rows.index[:, 0])) for split, rows in task.splits.items()}
+    return replace(task, splits=splits)
 
 
 def label_arcs(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, min_support: int) -> Task:

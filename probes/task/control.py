@@ -1,12 +1,14 @@
-"""Control tasks: the same rows under labels that only memory can learn (Hewitt and Liang 2019)."""
+"""Control tasks: labels that only memory can learn, over the same rows or, for arcs, over pairs of their own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Int
 
 from probes.errors import TaskError, list_names
 from probes.seed import generator
-from probes.types import Task, Unit
+from probes.types import Rows, Task, Unit
 
 
 def word_type(task: Task, seed: int, draw: int) -> Task:
@@ -34,6 +36,39 @@ def permuted(task: Task, seed: int, draw: int) -> Task:
     return task.with_labels("permuted", {split: stream.permutation(rows.labels) for split, rows in task.splits.items()})
 
 
+def arc(task: Task, seed: int, draw: int) -> Task:
+    """Each word type attaches to itself, to the first or to the last word, a third each (Hewitt and Liang 2019,
+    section 2.2).
+
+    It has pairs of its own: each dependent of the task with these three candidates, of which one is its head.
+    """
+    if any(rows.ends is None for rows in task.splits.values()):
+        raise TaskError(
+            f"Control 'arc' is one for pairs of a word and its head, but task {task.name!r} has other examples. "
+            f"Use it with 'dependency_edge'."
+        )
+    num_types = 1 + max(int(rows.words.max(initial=-1)) for rows in task.splits.values())
+    choice = generator(seed, "control.arc", draw).integers(0, 3, num_types)
+    return replace(task, name="arc", splits={split: _attach(rows, choice) for split, rows in task.splits.items()})
+
+
+def _attach(rows: Rows, choice: Int[np.ndarray, " type"]) -> Rows:
+    assert rows.ends is not None
+    dependents, first = np.unique(rows.index[:, 0], return_index=True)
+    candidates = np.column_stack([dependents, rows.ends[first]])
+    head = candidates[np.arange(len(first)), choice[rows.words[first]]]
+    # A word that is the first or the last of its sentence has two candidates only.
+    pairs, place = np.unique(np.column_stack([np.repeat(dependents, 3), candidates.ravel()]), axis=0, return_index=True)
+    example = first[place // 3]
+    return Rows(
+        index=pairs,
+        labels=(pairs[:, 1] != head[place // 3]).astype(np.int64),
+        groups=rows.groups[example],
+        words=rows.words[example],
+        surface={"distance": pairs[:, 1] - pairs[:, 0]},
+    )
+
+
 def _label_units(name: str, task: Task, seed: int, draw: int) -> Task:
     if any((rows.words < 0).any() for rows in task.splits.values()):
         raise TaskError(
@@ -55,10 +90,16 @@ def _check_unit(name: str, task: Task, unit: Unit, what: str, other: str) -> Non
         )
 
 
+def shares_rows(control: Task, task: Task) -> bool:
+    """Whether a control has the rows of its task, under other labels."""
+    return all(np.array_equal(control.splits[split].index, rows.index) for split, rows in task.splits.items())
+
+
 CONTROLS: dict[str, Callable[[Task, int, int], Task]] = {
     "word_type": word_type,
     "root_lemma": root_lemma,
     "permuted": permuted,
+    "arc": arc,
 }
 
 

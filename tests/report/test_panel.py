@@ -51,6 +51,7 @@ def test_markdown_has_a_row_and_a_section_for_each_question(records):
     at_best = twin.select(variant="task", layer=main.best_layer)[0].value
     assert cells["untrained"] == f"{100 * at_best:.1f}"
     assert cells["official"] == "-"
+    assert cells["detectable"] == f"{100 * best.detectable:.1f}"
 
 
 def test_one_question_has_no_summary(records):

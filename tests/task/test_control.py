@@ -148,6 +148,7 @@ def test_an_unknown_control_lists_the_known_ones(task):
     with pytest.raises(TaskError) as caught:
         control_task("word_tpye", task, seed=0, draw=0)
     assert str(caught.value) == (
-        "Unknown control 'word_tpye'. Known controls are 'word_type', 'root_lemma', 'permuted'. Choose one of these."
+        "Unknown control 'word_tpye'. Known controls are 'word_type', 'root_lemma', 'permuted', 'arc'. "
+        "Choose one of these."
     )
-    assert list(CONTROLS) == ["word_type", "root_lemma", "permuted"]
+    assert list(CONTROLS) == ["word_type", "root_lemma", "permuted", "arc"]
