@@ -20,5 +20,7 @@ class CorpusConfig(Settings):
     """Splits under other names: `{dev: test}` where the published dev is what is scored."""
     dev_share: float | None = Field(default=None, gt=0, lt=1)
     """Share of train that becomes dev, cut by group, where a corpus has none."""
+    group_phrases: bool = False
+    """Group a text with a longer one that contains it, as in SST-2, before dev is cut."""
     split_seed: int = Field(default=0, ge=0)
     """Seed of that cut."""

@@ -1,6 +1,8 @@
 """Texts that stand in two splits: what a probe may remember instead of read."""
 
+import json
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from probes.corpus.locate import SPLIT_NAMES
 from probes.types import Corpus, Sentence
@@ -33,9 +35,10 @@ def _ordered(corpus: Corpus) -> Iterator[str]:
     yield from (split for split in corpus.splits if split not in ORDER)
 
 
-def _key(sentence: Sentence) -> tuple[str, str]:
+def _key(sentence: Sentence) -> bytes:
+    # 16 bytes a sentence stay in memory, not its text.
     text = " ".join(sentence.words) if sentence.words else sentence.text
-    return _normalise(text), _normalise(sentence.pair)
+    return blake2b(json.dumps([_normalise(text), _normalise(sentence.pair)]).encode(), digest_size=16).digest()
 
 
 def _normalise(text: str) -> str:

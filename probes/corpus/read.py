@@ -16,6 +16,7 @@ from probes.corpus.edges import read_edges
 from probes.corpus.grammar import generate
 from probes.corpus.locate import find_splits
 from probes.corpus.pairs import read_pairs
+from probes.corpus.phrase import group_phrases
 from probes.corpus.plain import read_plain
 from probes.corpus.questions import read_questions
 from probes.corpus.senteval import read_senteval
@@ -76,6 +77,8 @@ def read_corpus(source: str | CorpusConfig) -> Corpus:
     corpus = reader(**given)
     if source.rename:
         corpus = rename_splits(corpus, source.rename)
+    if source.group_phrases:
+        corpus = group_phrases(corpus)
     if source.dev_share is not None:
         corpus = cut_dev(corpus, share=source.dev_share, seed=source.split_seed)
     return corpus

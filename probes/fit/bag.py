@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from probes.types import Rows
 
 # Inverse strengths of the penalty, in scikit-learn's terms, among which dev chooses.
-STRENGTHS = (0.1, 1.0)
+STRENGTHS = (0.1, 1.0, 10.0)
 MAX_STEPS = 200
 
 

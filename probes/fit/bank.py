@@ -68,8 +68,10 @@ class Bank(nn.Module):
         num_steps: int,
         seed: int,
         dtype: torch.dtype = torch.float32,
+        partner: Int[Tensor, " row"] | None = None,
     ) -> None:
         super().__init__()
+        self.partner = partner
         self.shape, self.wanted, self.config = shape, dict(wanted), config
         num_layers, num_probes = shape.l2.shape
         stream = torch.Generator().manual_seed(stream_seed(seed, "fit.init", config.init))
@@ -119,7 +121,7 @@ class Bank(nn.Module):
         self.optimizer.step(gradients, self.schedule.next_step())
 
     def start_dev(self) -> None:
-        self.tally = Tally.empty(self.shape.answer, (len(self.layers), self.probes.shape[1]))
+        self.tally = Tally.empty(self.shape.answer, (len(self.layers), self.probes.shape[1]), self.partner)
 
     def read_dev(self, states: Float[Tensor, "layer row feature"], examples: Tensor) -> None:
         assert self.tally is not None

@@ -62,7 +62,7 @@ def _describe(problem: Problem, question: Question, solution: Solution, dev: Ten
         "weight_0": solution.weights.flatten(0, 1)[None].float(),
         "bias_0": solution.bias.flatten(0, 1)[None, ..., None].float(),
     }
-    tally = Tally.empty(question.answer, (1, num_penalties * num_targets))
+    tally = Tally.empty(question.answer, (1, num_penalties * num_targets), question.partner)
     rows = problem.rows["dev"]
     for start in range(0, len(rows), CHUNK_ROWS):
         states = rows.chunk(start, [layer], problem.statistics.scale)

@@ -99,6 +99,7 @@ def _solve(problem: Problem, parts: Sequence[tuple[Question, list[Task], Grid | 
             num_steps=epochs * len(batches),
             seed=problem.seed,
             dtype=master,
+            partner=question.partner,
         )
         for question, tasks, grid in parts
     ]

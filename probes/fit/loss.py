@@ -1,6 +1,6 @@
 """Losses and scores by kind of answer: one class, several labels, or numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -59,15 +59,24 @@ class Tally:
     """Right classes, right binary answers, or the squared error."""
     loss: Tensor
     rows: int = 0
+    partner: Tensor | None = None
+    """The other row of each minimal pair: then right is what is right within its pair (METHODS)."""
+    margins: list[Tensor] = field(default_factory=list)
+    wanted: list[Tensor] = field(default_factory=list)
 
     @classmethod
-    def empty(cls, answer: Answer, shape: tuple[int, int]) -> "Tally":
-        return cls(answer, torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
+    def empty(cls, answer: Answer, shape: tuple[int, int], partner: Tensor | None = None) -> "Tally":
+        zeros = torch.zeros(shape, dtype=torch.float64)
+        return cls(answer, zeros, zeros.clone(), partner=partner)
 
     def add(self, logits: Logits, wanted: Tensor) -> None:
         """Count a batch of rows."""
         num_rows = logits.shape[3]
-        if self.answer == "class":
+        if self.partner is not None:
+            self.margins.append((logits[:, :, 1] - logits[:, :, 0]).cpu())
+            self.wanted.append(wanted.cpu())
+            right = torch.zeros_like(self.right)
+        elif self.answer == "class":
             right = (predict_class(logits) == wanted).sum(dim=2)
         elif self.answer == "labels":
             right = ((logits > 0) == (wanted > 0)).double().mean(dim=2).sum(dim=2)
@@ -79,6 +88,9 @@ class Tally:
 
     def accuracy(self) -> Float[Tensor, "layer probe"]:
         """Share of right answers; for numbers 1 - mean squared error, which is R2 on rows of unit variance."""
+        if self.partner is not None:
+            margins, wanted = torch.cat(self.margins, dim=2), torch.cat(self.wanted, dim=2)
+            return ((margins > margins[:, :, self.partner]) == wanted).double().mean(dim=2)
         share = self.right / self.rows
         return 1 - share if self.answer == "number" else share
 

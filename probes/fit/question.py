@@ -53,6 +53,12 @@ class Question:
     def targets(self) -> tuple[str, ...]:
         return (self.task.name, *(control.name for control in self.controls))
 
+    @property
+    def partner(self) -> Tensor | None:
+        """In dev the other example of each minimal pair."""
+        partner = self.task.splits["dev"].partner
+        return None if partner is None else torch.from_numpy(partner)
+
     def is_over_rows_of(self, other: "Question") -> bool:
         """Whether two questions can share batches: they are asked of the same rows."""
         splits, others = self.task.splits, other.task.splits

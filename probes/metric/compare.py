@@ -15,9 +15,12 @@ LEVEL = 0.05
 
 def flip_signs(num_groups: int, seed: int) -> Float[np.ndarray, "flip group"]:
     """Random signs, the same for all layers; the first row is the data as it came."""
-    signs = generator(seed, "metric.flips").integers(0, 2, size=(FLIPS + 1, num_groups)) * 2 - 1
+    stream, signs = generator(seed, "metric.flips"), np.empty((FLIPS + 1, num_groups), dtype=np.float32)
+    for start in range(0, FLIPS + 1, 1000):  # the generator's own integers take eight bytes each
+        part = signs[start : start + 1000]
+        part[:] = stream.integers(0, 2, size=part.shape) * 2 - 1
     signs[0] = 1
-    return signs.astype(np.float32)
+    return signs
 
 
 def max_t(

@@ -23,7 +23,7 @@ def format_curve(record: Record) -> str:
 def _control_names(record: Record) -> tuple[str, ...]:
     controls = tested_controls(record)
     names = ("selectivity" if control == "word_type" else f"selectivity.{control}" for control in controls)
-    return (*controls, *names)
+    return (*controls, *(name for name in names if record.select(variant=name)))
 
 
 def _layer_row(record: Record, layer: int) -> tuple[str, ...]:
@@ -95,11 +95,17 @@ def format_markdown(records: Sequence[Record]) -> str:
 
 
 def _section(records: Sequence[Record], heading: str) -> list[str]:
-    lines = _markdown_rows(("layer", *(_column(record) for record in records)), _curve_rows(records))
+    header = ("layer", *(_column(record) for record in records))
+    lines = _markdown_rows(header, _curve_rows(records, "accuracy"))
+    for metric in official_scores(records):
+        lines += ["", f"{heading} Official score: {metric}", "", *_markdown_rows(header, _curve_rows(records, metric))]
     for record in (record for record in records if tested_controls(record)):
         lines += ["", f"{heading} Controls: {_column(record)}", ""]
         header = ("layer", "task", *_control_names(record), "seen types", "unseen types")
         lines += _markdown_rows(header, (_control_row(record, layer) for layer in range(len(record.layers))))
+    left_out = records[0].left_out
+    if any(left_out.values()):
+        lines += ["", f"Left out: {', '.join(f'{count} of {split}' for split, count in left_out.items())}."]
     lines += ["", f"{heading} Floors and choice of layer", ""]
     header = ("curve", "floors", "best layer on dev", "not excluded on test")
     return lines + _markdown_rows(header, (_floor_row(record) for record in records))
@@ -130,10 +136,15 @@ def _summary_row(name: str, records: Sequence[Record]) -> tuple[str, ...]:
     floor = max(
         (score for score in main.select(layer=None) if _is_floor_of_task(main, score)), key=lambda one: one.value or 0
     )
-    twins = [percent(one.select(variant="task", layer=layer)[0].value) for one in others if layer < len(one.layers)]
-    controls = [percent(main.select(variant=one, layer=layer)[0].value) for one in tested_controls(main)]
-    official = [score for score in main.scores if score.metric.endswith("_f1") and score.metric != "macro_f1"]
-    at_best = [f"{score.metric} {percent(score.value)}" for score in official if score.layer == layer]
+    others = [one for one in others if one.config["encoder"].get("twin") and layer < len(one.layers)]
+    twins = [percent(one.select(variant="task", layer=layer)[0].value) for one in others]
+    controls = [f"{one} {percent(main.select(variant=one, layer=layer)[0].value)}" for one in tested_controls(main)]
+    capacity = main.select(variant="permuted", layer=layer, split="train", draw=0)
+    controls += [f"permuted, on train {percent(score.value)}" for score in capacity]
+    at_best = [
+        f"{metric} {percent(main.select(variant='task', layer=layer, metric=metric)[0].value)}"
+        for metric in official_scores([main])
+    ]
     return (
         name,
         str(len(main.confusion.labels)),
@@ -156,11 +167,17 @@ def _column(record: Record) -> str:
     return f"{record.config['encoder']['name']}, {twin_label(record)}"
 
 
-def _curve_rows(records: Sequence[Record]) -> Iterable[tuple[str, ...]]:
+def official_scores(records: Sequence[Record]) -> list[str]:
+    """Names of the scores that data sets came with."""
+    names = {score.metric for record in records for score in record.scores if score.metric.endswith("_f1")}
+    return sorted(names - {"macro_f1"})
+
+
+def _curve_rows(records: Sequence[Record], metric: str) -> Iterable[tuple[str, ...]]:
     for layer in range(max(len(record.layers) for record in records)):
         cells = []
         for record in records:
-            scores = record.select(variant="task", layer=layer)
+            scores = record.select(variant="task", layer=layer, metric=metric)
             cells.append(f"{percent(scores[0].value)} {interval(scores[0])}" if scores else "")
         yield ("emb" if layer == 0 else str(layer), *cells)
 

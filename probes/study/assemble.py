@@ -169,14 +169,15 @@ def _capacity(fitted: Fitted, cache: Cache) -> list[Score]:
     draws = [number for number, control in enumerate(fitted.controls, start=1) if control.name == CAPACITY]
     if not draws:
         return []
-    index, scores = fitted.task.splits["train"].index, []
+    train, scores = fitted.task.splits["train"], []
+    num_groups = len(np.unique(train.groups))
     for layer in range(len(cache.layers)):
-        answers = fitted.probes.predict(cache.layer(layer, "train"), index, layer)
+        answers = fitted.probes.predict(cache.layer(layer, "train"), train.index, layer)
         for draw, number in enumerate(draws):
             labels = fitted.controls[number - 1].splits["train"].labels
             value, num_rows = float((answers[number] == labels).mean()), len(labels)
             fields = {"variant": CAPACITY, "draw": draw, "layer": layer, "split": "train"}
-            scores.append(Score(value=value, n=num_rows, groups=num_rows, **fields))
+            scores.append(Score(value=value, n=num_rows, groups=num_groups, **fields))
     return scores
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from probes.cache import probes_home
 from probes.config import EncoderConfig, Run
-from probes.errors import CacheError
+from probes.errors import CacheError, FitError
 from probes.fit.fitted import FittedProbes, load_probes
 from probes.study.curve import Predictor
 from probes.task import unit_of
@@ -38,6 +38,7 @@ def make_predictor(encoder: EncoderConfig, task: str, probes: FittedProbes | Pat
                 f"A layer from 0 (the embeddings) to {fitted.num_layers - 1} was expected, but came {layer!r}. "
                 f"Ask for one of these."
             )
+        _check_width(fitted, task, loaded["encoder"].dim)
         inputs = [split_words(text) if unit == "word" and isinstance(text, str) else text for text in texts]
         vectors = embed(loaded["encoder"], inputs, unit)
         answers = [fitted.logits(states[layer].cpu().numpy(), layer)[:, 0].argmax(axis=-1) for states in vectors]
@@ -45,6 +46,15 @@ def make_predictor(encoder: EncoderConfig, task: str, probes: FittedProbes | Pat
         return labels if unit == "word" else [label for (label,) in labels]
 
     return predict
+
+
+def _check_width(fitted: FittedProbes, task: str, dim: int) -> None:
+    width = fitted.mean.shape[1]
+    if width != dim:
+        raise FitError(
+            f"A probe that reads one vector of {dim} dims was expected, but that of task {task!r} reads {width}: its "
+            f"examples are several words. Ask the fitted probe for rows of a cache instead."
+        )
 
 
 def keep_probes(run: Run, probes: FittedProbes) -> None:

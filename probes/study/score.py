@@ -86,26 +86,22 @@ class Scorer:
     def aside(
         self, control: str, draws: Float[np.ndarray, "draw layer example"], floor: Floor, groups: np.ndarray
     ) -> Iterator[Score]:
-        """Scores of a control that has examples of its own, from where its draws are right; its floor; selectivity.
+        """Scores of a control that has examples of its own, from where its draws are right, and its floor.
 
-        `groups` [example] are numbered as those of the task, so both are resampled by the same groups.
+        `groups` [example] are numbered as those of the task, so both are resampled by the same groups. There is no
+        selectivity: what chance gives is not the same for both.
         """
         size = resample_sums(sum_by_group(np.ones((1, len(groups))), groups, self.num_groups), self.seed)
 
         def resample(values: np.ndarray) -> np.ndarray:
             return resample_sums(sum_by_group(values, groups, self.num_groups), self.seed) / size
 
-        task, of_task = self._resample(self.outcomes.correct.astype(np.float64), "all")
         for draw, values in [*enumerate(draws), (None, draws.mean(axis=0))]:
             means, resampled = values.mean(axis=1), resample(values)
             for layer, value in enumerate(means.tolist()):
                 other = self.best_layer if layer != self.best_layer else self._runner_up(means)
                 fields = {"variant": control, "draw": draw, "layer": layer, "groups_of": groups, "subset": "all"}
                 yield self._score(value, resampled[layer], resampled[other], **fields)
-        means = draws.mean(axis=(0, 2))
-        for layer, value in enumerate((task - means).tolist()):
-            fields = {"variant": f"selectivity.{control}", "layer": layer, "subset": "all"}
-            yield self._score(value, of_task[layer] - resample(draws.mean(axis=0))[layer], None, **fields)
         correct = (floor.predicted == floor.labels).mean(axis=0)
         fields = {"variant": floor.variant, "groups_of": groups, "subset": "all"}
         yield self._score(float(correct.mean()), resample(correct[None])[0], None, **fields)

@@ -42,11 +42,11 @@ def _words(labels: Any, **settings: Any) -> TaskKind:
     return TaskKind("word", build)
 
 
-def _sentences(attribute: str, *, min_support: int = 0, derived: str | None = None) -> TaskKind:
+def _sentences(attribute: str, **settings: Any) -> TaskKind:
     def build(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
-        return label_sentences(name, attribute, corpus, indexes, min_support=min_support)
+        return label_sentences(name, attribute, corpus, indexes)
 
-    return TaskKind("sentence", build, derived=derived)
+    return TaskKind("sentence", build, **settings)
 
 
 def _derived_labels(name: str) -> TaskKind:
@@ -66,7 +66,7 @@ TASKS: dict[str, TaskKind] = {
     "dependency_edge": TaskKind("word", find_edges, is_drawn=True),
     "dependency_arc_label": TaskKind("word", partial(label_arcs, min_support=MIN_SUPPORT)),
     "span_label": TaskKind("word", label_spans),
-    "relation": TaskKind("word", partial(label_spans, scorer="relation_f1")),
+    "relation": TaskKind("word", partial(label_spans, scorer="relation_f1"), may_lack=True),
     "label": _sentences("label"),
     "minimal_pair": TaskKind("sentence", label_pairs),
     **{name: _derived_labels(name) for name in SENTENCE_LABELS},
@@ -77,7 +77,7 @@ TASKS: dict[str, TaskKind] = {
 OPEN_TASKS: dict[str, Callable[[str], TaskKind]] = {
     "feats.": lambda feature: _words(read_feature(feature), min_support=MIN_SUPPORT),
     "column.": lambda column: _words(column, min_support=MIN_SUPPORT),
-    "attribute.": lambda attribute: _sentences(attribute, min_support=MIN_SUPPORT),
+    "attribute.": lambda attribute: _sentences(attribute, may_lack=True),
 }
 
 
@@ -98,6 +98,11 @@ def build_task(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, se
     shows, or a corpus and a cache that do not hold the same sentences.
     """
     kind = _find(name)
+    if isinstance(kind, TaskKind) and kind.derived and not corpus.name.endswith(f"+{kind.derived}"):
+        raise TaskError(
+            f"Task {name!r} is asked of sentences that are changed for it, but corpus {corpus.name!r} has them as they "
+            f"are. Encode probes.derive(corpus, {kind.derived!r})."
+        )
     if isinstance(kind, TaskKind):
         task = kind.build(name, corpus, indexes, **({"seed": seed} if kind.is_drawn else {}))
     else:

@@ -11,12 +11,10 @@ Labels = Mapping[str, Sequence[str | None]]
 """For each split a label for every sentence; None where a sentence is no example."""
 
 
-def label_sentences(
-    name: str, attribute: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, min_support: int = 0
-) -> Task:
+def label_sentences(name: str, attribute: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
     """A task whose labels stand in an attribute of the sentence; a sentence without it is no example."""
     labels = {split: [one.attributes.get(attribute) for one in part] for split, part in corpus.splits.items()}
-    task = join_labels(name, labels, corpus, indexes, min_support=min_support)
+    task = join_labels(name, labels, corpus, indexes)
     for split, index in indexes.items():
         if len(index.ids) and not any(labels[split]):
             known = dict.fromkeys(key for one in corpus[split] for key in one.attributes)
@@ -40,9 +38,7 @@ def derive_labels(
     return join_labels(name, find(corpus, seed), corpus, indexes)
 
 
-def join_labels(
-    name: str, labels: Labels, corpus: Corpus, indexes: Mapping[str, RowIndex], *, min_support: int = 0
-) -> Task:
+def join_labels(name: str, labels: Labels, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
     """A task over sentences from one label for each sentence of the corpus."""
     check_splits(name, corpus, indexes)
     examples = {}
@@ -54,7 +50,7 @@ def join_labels(
             for sentence, span in join_sentences(corpus, split, index)
             if (label := by_id[sentence.id]) is not None
         ]
-    return make_task(name, "sentence", indexes, examples, min_support=min_support)
+    return make_task(name, "sentence", indexes, examples)
 
 
 def _example(sentence: Sentence, row: int, label: str) -> Example:

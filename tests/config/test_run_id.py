@@ -38,6 +38,7 @@ OTHER = {
     "corpus.options": {"size": 9},
     "corpus.rename": {"dev": "test"},
     "corpus.dev_share": 0.1,
+    "corpus.group_phrases": True,
     "corpus.split_seed": 1,
     "task.name": "label",
     "task.controls": ["word_type"],

@@ -132,3 +132,20 @@ def test_an_unknown_probe_is_an_error_that_names_the_known():
         "Unknown probe 'linaer'. Known probes are 'linear', 'mlp'. "
         "Choose one of these, or offer your own as an entry point 'probes.fits'."
     )
+
+
+def test_of_minimal_pairs_dev_counts_the_pairs_whatever_the_batches():
+    """Every sentence looks good, and the good one of each pair better: by sentence half are right, by pair all."""
+    stream = torch.Generator().manual_seed(0)
+    wanted = torch.tensor([1, 0] * 20)[torch.randperm(40, generator=stream)]
+    goods, bads = (wanted == 1).nonzero()[:, 0], (wanted == 0).nonzero()[:, 0]
+    partner = torch.empty(40, dtype=torch.long)
+    partner[goods], partner[bads] = bads, goods
+    logits = torch.stack([torch.zeros(40), 1.0 + wanted])[None, None]
+    alone, paired = Tally.empty("class", (1, 1)), Tally.empty("class", (1, 1), partner)
+    for start, stop in ((0, 7), (7, 40)):
+        for tally in (alone, paired):
+            tally.add(logits[..., start:stop], wanted[None, None, start:stop])
+    assert alone.accuracy().item() == 0.5
+    assert paired.accuracy().item() == 1.0
+    assert paired.mean_loss() == alone.mean_loss()

@@ -67,3 +67,39 @@ def test_the_figure_has_a_panel_for_each_question(records, tmp_path: Path, monke
     draw_curves(records[:2], tmp_path / "one.png")
     titles = [[axes.get_title(loc="left") for axes in figure.axes] for figure in drawn]
     assert titles == [["pos", "xpos"], ["pos: toy-bert"]]
+
+
+def test_an_official_score_has_a_table_of_its_own_and_stands_in_the_summary(records):
+    main = records[0]
+    scored = [
+        row.model_copy(update={"metric": "chunk_f1", "value": row.value / 2, "low": 0.1, "high": 0.9})
+        for row in main.select(variant="task")
+    ]
+    official = main.model_copy(update={"scores": (*main.scores, *scored)})
+    lines = format_markdown([official, records[1]]).splitlines()
+    start = lines.index("## Official score: chunk_f1")
+    cells = [cell.strip() for cell in lines[start + 4].strip("|").split("|")]
+    assert cells == ["emb", f"{100 * scored[0].value:.1f} [10.0, 90.0]", ""]
+    summary = next(line for line in format_markdown([official, *records[1:]]).splitlines() if line.startswith("| pos "))
+    assert f"chunk_f1 {100 * scored[main.best_layer].value:.1f}" in summary
+
+
+def test_what_is_left_out_and_capacity_are_shown(records):
+    main = records[0].model_copy(update={"left_out": {"train": 17, "dev": 0, "test": 2}})
+    capacity = main.select(variant="task", layer=main.best_layer)[0].model_copy(
+        update={"variant": "permuted", "draw": 0, "split": "train", "value": 0.25}
+    )
+    main = main.model_copy(update={"scores": (*main.scores, capacity)})
+    text = format_markdown([main, *records[1:]])
+    assert "Left out: 17 of train, 0 of dev, 2 of test." in text.splitlines()
+    assert "permuted, on train 25.0" in next(line for line in text.splitlines() if line.startswith("| pos "))
+
+
+def test_another_trained_encoder_is_not_called_untrained(records):
+    main, twin = records[:2]
+    other = main.model_copy(update={"run_id": "other"})
+    rows = format_markdown([main, other, twin, records[2]]).splitlines()
+    header = [cell.strip() for cell in next(row for row in rows if row.startswith("| question")).strip("|").split("|")]
+    cells = [cell.strip() for cell in next(row for row in rows if row.startswith("| pos ")).strip("|").split("|")]
+    value = twin.select(variant="task", layer=main.best_layer)[0].value
+    assert dict(zip(header, cells, strict=True))["untrained"] == f"{100 * value:.1f}"

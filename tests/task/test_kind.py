@@ -167,3 +167,37 @@ def test_a_task_that_needs_a_tree_says_so(grammar):
             f"Task {name!r} needs dependency trees, but sentence {bare.id!r} of corpus 'grammar' has none. "
             f"Use a treebank."
         )
+
+
+def test_a_task_that_changes_the_text_refuses_a_corpus_as_it_is():
+    """A corpus may have labels of its own, which are another question."""
+    labelled = {
+        split: tuple(Sentence(f"{split}-{n}", text=f"text {n}", attributes={"label": "xy"[n % 2]}) for n in range(4))
+        for split in ("train", "dev", "test")
+    }
+    corpus = Corpus("texts", labelled)
+    indexes = index_sentences(corpus)
+    with pytest.raises(TaskError) as caught:
+        build_task("odd_man_out", corpus, indexes)
+    assert str(caught.value) == (
+        "Task 'odd_man_out' is asked of sentences that are changed for it, but corpus 'texts' has them as they are. "
+        "Encode probes.derive(corpus, 'odd_man_out')."
+    )
+    assert build_task("odd_man_out", Corpus("texts+odd_man_out", labelled), indexes).labels == ("x", "y")
+
+
+def test_attributes_and_official_labels_that_train_lacks_are_kept():
+    texts = {"train": "xyxy", "dev": "xy", "test": "xyz"}
+    corpus = Corpus(
+        "texts",
+        {
+            split: tuple(
+                Sentence(f"{split}-{n}", text="t", attributes={"fine": label}) for n, label in enumerate(labels)
+            )
+            for split, labels in texts.items()
+        },
+    )
+    task = build_task("attribute.fine", corpus, index_sentences(corpus))
+    assert task.labels == ("x", "y", "z")
+    assert not task.left_out
+    assert len(task.splits["test"]) == 3

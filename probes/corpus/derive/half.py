@@ -63,4 +63,5 @@ def has_usual_length(sentence: Sentence) -> bool:
 
 
 def _labelled(sentence: Sentence, words: tuple[str, ...], label: str) -> Sentence:
-    return Sentence(id=sentence.id, words=words, group=sentence.group, attributes={"label": label})
+    genre = {name: value for name, value in sentence.attributes.items() if name == "genre"}
+    return Sentence(id=sentence.id, words=words, group=sentence.group, attributes={"label": label, **genre})
