@@ -34,7 +34,8 @@ def write_annotated_treebank(folder: Path, corpus: Corpus | None = None) -> str:
                 lines.append(f"# newdoc id = {GENRES[number // 10 % 2]}-{split}-{number}")
             lines.append(f"# sent_id = {one.id}")
             assert one.tree is not None
-            columns = (one.columns["lemma"], one.columns["upos"], one.columns["upos"], one.columns["feats"])
+            feats = [_vary(value) if number % 3 == 0 else value for value in one.columns["feats"]]
+            columns = (one.columns["lemma"], one.columns["upos"], one.columns["upos"], feats)
             rows = zip(one.words, *columns, one.tree.heads, one.tree.relations, strict=True)
             for place, (word, lemma, upos, xpos, feats, head, relation) in enumerate(rows, start=1):
                 cells = (str(place), word, lemma, upos, xpos, feats, str(head), relation, "_", "_")
@@ -42,6 +43,13 @@ def write_annotated_treebank(folder: Path, corpus: Corpus | None = None) -> str:
             lines.append("")
         (folder / f"small-ud-{split}.conllu").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return f"{folder}/*.conllu"
+
+
+def _vary(feats: str) -> str:
+    """Values that the grammar never makes: every feature then has two at least."""
+    for old, new in (("Mood=Ind", "Mood=Imp"), ("Degree=Pos", "Degree=Cmp"), ("Case=Nom", "Case=Acc")):
+        feats = feats.replace(old, new)
+    return feats
 
 
 def _draw(seed: int, size: int) -> list[list[str]]:
