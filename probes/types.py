@@ -24,6 +24,19 @@ class Tree:
     heads: tuple[int, ...]
     relations: tuple[str, ...]
 
+    @property
+    def root(self) -> int:
+        """The root's place, counted from 0."""
+        return self.heads.index(0)
+
+    def children(self, word: int) -> list[int]:
+        """Places of the words whose head is the word at this place, all counted from 0.
+
+        >>> Tree(heads=(2, 0, 2), relations=("nsubj", "root", "obj")).children(1)
+        [0, 2]
+        """
+        return [place for place, head in enumerate(self.heads) if head == word + 1]
+
     def depths(self) -> tuple[int, ...]:
         """Edges between each word and the root, which has depth 0.
 
@@ -81,6 +94,17 @@ class Sentence:
     tree: Tree | None = None
     pair: str = ""
     spans: tuple[Span, ...] = ()
+
+    @property
+    def cluster(self) -> str:
+        """The group, or the sentence itself where there is none."""
+        return self.group or self.id
+
+    @property
+    def plain(self) -> str:
+        """The words with spaces between them, or the text; behind it the second text of a pair."""
+        text = " ".join(self.words) or self.text
+        return f"{text} {self.pair}" if self.pair else text
 
     def __post_init__(self) -> None:
         for name, values in self.columns.items():

@@ -112,3 +112,27 @@ def test_other_labels_are_as_many_as_the_rows(task):
 def test_values_are_frozen(value, name):
     with pytest.raises(FrozenInstanceError):
         setattr(value, name, None)
+
+
+def test_children_are_the_words_that_hang_on_a_word_in_order():
+    tree = Tree(heads=(2, 0, 2, 5, 3), relations=("a", "root", "b", "c", "d"))
+    assert tree.root == 1
+    assert [tree.children(word) for word in range(5)] == [[], [0, 2], [4], [], [3]]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "plain"),
+    [
+        (Sentence("s", ("a", "b")), "a b"),
+        (Sentence("s", ("a", "b"), text="a, b"), "a b"),
+        (Sentence("s", text="a, b"), "a, b"),
+        (Sentence("s", text="a", pair="b c"), "a b c"),
+    ],
+)
+def test_a_sentence_is_its_words_or_its_text_with_its_pair(sentence, plain):
+    assert sentence.plain == plain
+
+
+def test_a_sentence_without_a_group_is_its_own_cluster():
+    assert Sentence("s", ("a",)).cluster == "s"
+    assert Sentence("s", ("a",), group="d").cluster == "d"

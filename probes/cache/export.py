@@ -14,7 +14,7 @@ from probes.cache.home import WORKING_PREFIX
 from probes.cache.source import SENTENCES_NAME, import_h5py
 from probes.cache.store import Cache
 from probes.errors import CacheError, list_names
-from probes.types import RowIndex, Sentence
+from probes.types import RowIndex
 
 Form = Literal["neurox", "structural-probes", "parquet"]
 
@@ -122,7 +122,7 @@ def _texts(cache: Cache, split: str) -> Iterator[str]:
     if cache.corpus is None:
         yield from ids
         return
-    texts = {sentence.id: _text(sentence) for sentence in cache.corpus[split]}
+    texts = {sentence.id: sentence.plain.strip() for sentence in cache.corpus[split]}
     for sentence_id in ids:
         if sentence_id not in texts:
             raise CacheError(
@@ -130,10 +130,6 @@ def _texts(cache: Cache, split: str) -> Iterator[str]:
                 f"but has no {sentence_id!r}. Give the corpus that the states are of."
             )
         yield texts[sentence_id]
-
-
-def _text(sentence: Sentence) -> str:
-    return " ".join(sentence.words) or f"{sentence.text} {sentence.pair}".strip()
 
 
 def _write_parquet(cache: Cache, split: str, path: Path) -> None:

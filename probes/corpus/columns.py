@@ -1,12 +1,11 @@
 """Column files (CoNLL-2000, CoNLL-2003): a word a line with its annotation, blank lines between sentences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from sys import intern
 
-from probes.config import logical_name
-from probes.corpus.locate import find_splits
-from probes.corpus.text import Line, claim_id, line_error, read_lines
+from probes.corpus.locate import read_splits
+from probes.corpus.text import claim_id, line_error, read_blocks
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
 
@@ -22,11 +21,7 @@ def read_columns(path: str, columns: str = "xpos,chunk") -> Corpus:
     """
     names = _names(columns)
     places: dict[str, str] = {}
-    splits = {
-        split: tuple(sentence for file in files for sentence in _read_file(file, names, places))
-        for split, files in find_splits(path).items()
-    }
-    return Corpus(name=logical_name(path), splits=splits)
+    return read_splits(path, lambda file: _read_file(file, names, places))
 
 
 def _names(columns: str) -> tuple[str, ...]:
@@ -42,7 +37,7 @@ def _names(columns: str) -> tuple[str, ...]:
 def _read_file(path: Path, names: Sequence[str], places: dict[str, str]) -> list[Sentence]:
     sentences: list[Sentence] = []
     num_documents = 0
-    for block in _blocks(path):
+    for block in read_blocks(path):
         if _split(block[0][1])[0] == DOCUMENT:
             num_documents += 1
             block = block[1:]
@@ -57,17 +52,6 @@ def _read_file(path: Path, names: Sequence[str], places: dict[str, str]) -> list
     if not sentences:
         raise line_error(path, 1, "sentences", "a file without any", "Fill the file, or remove it.")
     return sentences
-
-
-def _blocks(path: Path) -> Iterator[list[Line]]:
-    """Runs of lines between blank ones."""
-    block: list[Line] = []
-    for number, line in (*read_lines(path), (0, "")):
-        if line.strip(" "):
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
 
 
 def _values(path: Path, number: int, line: str, names: Sequence[str]) -> tuple[str, ...]:

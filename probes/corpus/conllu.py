@@ -9,7 +9,7 @@ from typing import Any
 from conllu.exceptions import ParseException
 from conllu.parser import DEFAULT_FIELDS, parse_comment_line, parse_id_value, parse_line
 
-from probes.corpus.text import Line, line_error, read_text
+from probes.corpus.text import Line, line_error, read_blocks
 from probes.types import Corpus, Sentence, Tree
 
 Word = tuple[int, Mapping[str, Any]]  # the number of its line, and the library's token
@@ -43,7 +43,7 @@ def _read_file(path: Path, places: dict[str, str], documents: Iterator[int]) -> 
     """The sentences of one file; their ids enter `places`, a document without id takes a number."""
     sentences: list[Sentence] = []
     group = ""
-    for block in _blocks(read_text(path)):
+    for block in read_blocks(path):
         metadata = _metadata(path, block)
         if "newdoc" in metadata or "newdoc id" in metadata:
             group = metadata.get("newdoc id") or f"{path.stem}-newdoc-{next(documents)}"
@@ -83,18 +83,6 @@ def _sentence(path: Path, block: Sequence[Line], *, sentence_id: str, text: str,
 
 def _column(words: Sequence[Word], field: str) -> tuple[str, ...]:
     return tuple(intern(token[field]) for _, token in words)
-
-
-def _blocks(text: str) -> Iterator[list[Line]]:
-    """Runs of lines between blank ones."""
-    block: list[Line] = []
-    # Not splitlines(), which also breaks at characters that a word may hold, such as U+2028.
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
-        if line.strip(" "):
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
 
 
 def _metadata(path: Path, block: Sequence[Line]) -> dict[str, str | None]:

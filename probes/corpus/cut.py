@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from probes.errors import CorpusError, list_names
 from probes.seed import generator
-from probes.types import Corpus, Sentence
+from probes.types import Corpus
 
 
 def cut_dev(corpus: Corpus, *, share: float = 0.1, seed: int = 0) -> Corpus:
@@ -16,7 +16,7 @@ def cut_dev(corpus: Corpus, *, share: float = 0.1, seed: int = 0) -> Corpus:
     or nothing to cut it from.
     """
     _check(corpus, share)
-    sizes = Counter(_group(sentence) for sentence in corpus["train"])
+    sizes = Counter(sentence.cluster for sentence in corpus["train"])
     if len(sizes) < 2:
         raise CorpusError(
             f"Train of corpus {corpus.name!r} should have two groups or more, so that one can be dev, but has "
@@ -28,8 +28,8 @@ def cut_dev(corpus: Corpus, *, share: float = 0.1, seed: int = 0) -> Corpus:
             f"A share of {share} should leave groups of corpus {corpus.name!r} to train, but needs all {len(sizes)} "
             f"of them. Ask for a smaller share, or another seed."
         )
-    train = tuple(sentence for sentence in corpus["train"] if _group(sentence) not in chosen)
-    dev = tuple(sentence for sentence in corpus["train"] if _group(sentence) in chosen)
+    train = tuple(sentence for sentence in corpus["train"] if sentence.cluster not in chosen)
+    dev = tuple(sentence for sentence in corpus["train"] if sentence.cluster in chosen)
     others = {split: sentences for split, sentences in corpus.splits.items() if split != "train"}
     return Corpus(name=corpus.name, splits={"train": train, "dev": dev, **others})
 
@@ -93,7 +93,3 @@ def _draw(sizes: Mapping[str, int], *, share: float, seed: int) -> set[str]:
         chosen.add(names[position])
         taken += sizes[names[position]]
     return chosen
-
-
-def _group(sentence: Sentence) -> str:
-    return sentence.group or sentence.id

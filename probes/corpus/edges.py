@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from probes.config import logical_name
 from probes.corpus.jsonl import field, read_jsonl, show, text_field
-from probes.corpus.locate import find_splits
+from probes.corpus.locate import read_splits
 from probes.corpus.text import claim_id, line_error
 from probes.types import Corpus, Range, Sentence, Span
 
@@ -20,11 +19,7 @@ def read_edges(path: str) -> Corpus:
     Raises CorpusError with file and line for whatever is something else.
     """
     places: dict[str, str] = {}
-    splits = {
-        split: tuple(sentence for file in files for sentence in _read_file(file, places))
-        for split, files in find_splits(path).items()
-    }
-    return Corpus(name=logical_name(path), splits=splits)
+    return read_splits(path, lambda file: _read_file(file, places))
 
 
 def _read_file(path: Path, places: dict[str, str]) -> Iterator[Sentence]:

@@ -1,9 +1,13 @@
 """Finding the files of a corpus and the split that each belongs to."""
 
 import os
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
+from probes.config import logical_name
 from probes.errors import CorpusError, list_names
+from probes.types import Corpus, Sentence
 
 SPLIT_NAMES = {
     "train": "train",
@@ -28,6 +32,12 @@ def find_splits(pattern: str) -> dict[str, list[Path]]:
     for path in paths:
         splits[split_of(path)].append(path)
     return {split: files for split, files in splits.items() if files}
+
+
+def read_splits(path: str, read: Callable[[Path], Iterable[Sentence]]) -> Corpus:
+    """The sentences of each split's files one after the other; the names of the files say their splits."""
+    splits = {split: tuple(chain.from_iterable(map(read, files))) for split, files in find_splits(path).items()}
+    return Corpus(name=logical_name(path), splits=splits)
 
 
 def match_files(pattern: str) -> list[Path]:

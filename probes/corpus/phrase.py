@@ -24,7 +24,7 @@ def _group(sentences: Sequence[Sentence]) -> Iterator[Sentence]:
         if phrase in groups:
             continue
         owner = owners.get(hash(phrase))
-        groups[phrase] = owner or sentences[number].group or sentences[number].id
+        groups[phrase] = owner or sentences[number].cluster
         if owner is None:
             # What is inside a longer text has all its parts there already.
             for part in _parts(phrase):

@@ -4,8 +4,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
-from probes.config import logical_name
-from probes.corpus.locate import find_splits
+from probes.corpus.locate import read_splits
 from probes.corpus.text import NO_TEXT, Line, claim_id, line_error, read_lines
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
@@ -20,11 +19,7 @@ def read_questions(path: str, encoding: str = "latin-1") -> Corpus:
     word without a colon. Raises CorpusError with file and line for anything else.
     """
     places: dict[str, str] = {}
-    splits = {
-        split: tuple(sentence for file in files for sentence in _read_file(file, encoding, places))
-        for split, files in find_splits(path).items()
-    }
-    return Corpus(name=logical_name(path), splits=splits)
+    return read_splits(path, lambda file: _read_file(file, encoding, places))
 
 
 def _read_file(path: Path, encoding: str, places: dict[str, str]) -> Iterator[Sentence]:

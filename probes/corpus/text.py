@@ -47,6 +47,17 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[Line]:
     return iter(list(enumerate(lines[:-1] if lines[-1] == "" else lines, start=1)))
 
 
+def read_blocks(path: Path) -> Iterator[list[Line]]:
+    """Runs of lines between blank ones; a line of spaces is blank."""
+    block: list[Line] = []
+    for number, line in (*read_lines(path), (0, "")):
+        if line.strip(" "):
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+
+
 def claim_id(places: dict[str, str], sentence_id: str, path: Path, number: int, advice: str) -> None:
     """Enter an id with its place, once in a corpus."""
     if sentence_id in places:

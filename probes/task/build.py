@@ -88,7 +88,7 @@ def unit_of(name: str) -> Unit:
 
 def derivation_of(name: str) -> str | None:
     """The derived corpus that a task is asked of, if it needs one."""
-    return getattr(_find(name), "derived", None)
+    return _find(name).derived
 
 
 def build_task(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, seed: int = 0) -> Task:
@@ -98,21 +98,18 @@ def build_task(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, se
     shows, or a corpus and a cache that do not hold the same sentences.
     """
     kind = _find(name)
-    if isinstance(kind, TaskKind) and kind.derived and not corpus.name.endswith(f"+{kind.derived}"):
+    if kind.derived and not corpus.name.endswith(f"+{kind.derived}"):
         raise TaskError(
             f"Task {name!r} is asked of sentences that are changed for it, but corpus {corpus.name!r} has them as they "
             f"are. Encode probes.derive(corpus, {kind.derived!r})."
         )
-    if isinstance(kind, TaskKind):
-        task = kind.build(name, corpus, indexes, **({"seed": seed} if kind.is_drawn else {}))
-    else:
-        task = kind(name, corpus, indexes)
-    _check_labels(task, corpus, may_lack=isinstance(kind, TaskKind) and kind.may_lack)
+    task = kind.build(name, corpus, indexes, **({"seed": seed} if kind.is_drawn else {}))
+    _check_labels(task, corpus, may_lack=kind.may_lack)
     return task
 
 
-def _find(name: str) -> Any:
-    """The kind of a task of ours, or what an installed package offers."""
+def _find(name: str) -> TaskKind:
+    """The kind of a task, ours or one that an installed package offers."""
     if name in TASKS:
         return TASKS[name]
     for prefix, make in OPEN_TASKS.items():
@@ -125,7 +122,8 @@ def _find(name: str) -> Any:
             f"Unknown task {name!r}. Known tasks are {list_names(name, known)}. "
             f"Choose one of these, or offer your own as an entry point 'probes.tasks'."
         )
-    return found[name].load()
+    offered = found[name].load()
+    return TaskKind(offered.unit, offered)
 
 
 def _check_labels(task: Task, corpus: Corpus, *, may_lack: bool) -> None:

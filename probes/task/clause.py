@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 from probes.seed import generator
 from probes.task.balance import Labels, balance
-from probes.task.word import find_column, find_tree
+from probes.task.word import find_column, find_tree, parse_features
 from probes.types import Corpus, Sentence, Tree
 
 TENSES = ("Past", "Pres")
@@ -38,9 +38,8 @@ def read_tense(sentence: Sentence, corpus: Corpus) -> str | None:
     name = "root_tense"
     tree, feats = find_tree(name, sentence, corpus), find_column(name, "feats", sentence, corpus)
     upos = find_column(name, "upos", sentence, corpus)
-    root = tree.heads.index(0)
-    helpers = _children(tree, root, ("aux", "aux:pass", "cop"))
-    verbs = [*helpers, *([root] if upos[root] in ("VERB", "AUX") else [])]
+    helpers = _children(tree, tree.root, ("aux", "aux:pass", "cop"))
+    verbs = [*helpers, *([tree.root] if upos[tree.root] in ("VERB", "AUX") else [])]
     finite = [word for word in verbs if "VerbForm=Fin" in feats[word].split("|")]
     return _feature(feats[finite[0]], "Tense", TENSES) if finite else None
 
@@ -59,7 +58,7 @@ def _number(name: str, sentence: Sentence, corpus: Corpus, relations: Collection
     """The number of a noun, name or pronoun; Plur where another is coordinated with it, None without the feature."""
     tree, feats = find_tree(name, sentence, corpus), find_column(name, "feats", sentence, corpus)
     upos = find_column(name, "upos", sentence, corpus)
-    found = _children(tree, tree.heads.index(0), relations)
+    found = _children(tree, tree.root, relations)
     if not found or upos[found[0]] not in _NOMINAL:
         return None
     number = _feature(feats[found[0]], "Number", NUMBERS)
@@ -75,9 +74,7 @@ def _balanced(name: str, read: Reader, corpus: Corpus, seed: int) -> Labels:
 
 
 def _children(tree: Tree, head: int, relations: Collection[str]) -> list[int]:
-    return [
-        word for word, relation in enumerate(tree.relations) if tree.heads[word] == head + 1 and relation in relations
-    ]
+    return [word for word in tree.children(head) if tree.relations[word] in relations]
 
 
 def _feature(feats: str, key: str, known: Collection[str]) -> str | None:
@@ -86,5 +83,5 @@ def _feature(feats: str, key: str, known: Collection[str]) -> str | None:
     >>> _feature("Mood=Ind|Tense=Past", "Tense", ("Past", "Pres"))
     'Past'
     """
-    values = dict(pair.split("=", 1) for pair in feats.split("|") if "=" in pair)
-    return values[key] if values.get(key) in known else None
+    value = parse_features(feats).get(key)
+    return value if value in known else None

@@ -51,20 +51,17 @@ def make_task(
 
 
 def _make_rows(part: Sequence[Example], codes: Mapping[str, int], units: Mapping[str, int], index: RowIndex) -> Rows:
-    groups = _number(sorted({example.sentence.group or example.sentence.id for example in part}))
-    slots = len(part[0].rows) if part else 1
-    genres = {example.sentence.attributes.get("genre") for example in part}
+    clusters = [example.sentence.cluster for example in part]
+    groups = _number(sorted(set(clusters)))
+    genres = np.asarray([example.sentence.attributes.get("genre", "") for example in part])
     return Rows(
-        index=np.asarray([example.rows for example in part], dtype=np.int64).reshape(-1, slots),
+        index=np.asarray([example.rows for example in part], dtype=np.int64).reshape(len(part), -1 if part else 1),
         labels=_array(codes[example.label] for example in part),
-        groups=_array(groups[example.sentence.group or example.sentence.id] for example in part),
+        groups=_array(groups[cluster] for cluster in clusters),
         words=_array(_code(example.word, units, index) for example in part),
         surface={key: _array(example.surface[key] for example in part) for key in (part[0].surface if part else ())},
         texts=_texts(part),
-        subsets={
-            f"genre:{genre}": np.asarray([example.sentence.attributes.get("genre") == genre for example in part])
-            for genre in sorted(genre for genre in genres if genre)
-        },
+        subsets={f"genre:{genre}": genres == genre for genre in np.unique(genres).tolist() if genre},
     )
 
 

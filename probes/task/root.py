@@ -42,12 +42,6 @@ def _cut_other(names: Sequence[str], stream: np.random.Generator) -> list[str | 
 def read_dependents(sentence: Sentence, corpus: Corpus) -> str:
     """The sequence of one sentence."""
     tree = find_tree(_NAME, sentence, corpus)
-    root = tree.heads.index(0) + 1
-    names = []
-    for word, (head, relation) in enumerate(zip(tree.heads, tree.relations, strict=True), start=1):
-        name = relation.partition(":")[0]
-        if word == root:
-            names.append("ROOT")
-        elif head == root and name != "punct":
-            names.append(name)
-    return " ".join(names)
+    names = {word: tree.relations[word].partition(":")[0] for word in tree.children(tree.root)}
+    names[tree.root] = "ROOT"
+    return " ".join(names[word] for word in sorted(names) if names[word] != "punct")

@@ -13,6 +13,7 @@ Labels = Mapping[str, Sequence[str | None]]
 
 def label_sentences(name: str, attribute: str, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
     """A task whose labels stand in an attribute of the sentence; a sentence without it is no example."""
+    check_splits(name, corpus, indexes)
     labels = {split: [one.attributes.get(attribute) for one in part] for split, part in corpus.splits.items()}
     task = join_labels(name, labels, corpus, indexes)
     for split, index in indexes.items():
@@ -40,7 +41,6 @@ def derive_labels(
 
 def join_labels(name: str, labels: Labels, corpus: Corpus, indexes: Mapping[str, RowIndex]) -> Task:
     """A task over sentences from one label for each sentence of the corpus."""
-    check_splits(name, corpus, indexes)
     examples = {}
     for split, index in indexes.items():
         check_unit(name, "sentence", index)
@@ -54,18 +54,12 @@ def join_labels(name: str, labels: Labels, corpus: Corpus, indexes: Mapping[str,
 
 
 def _example(sentence: Sentence, row: int, label: str) -> Example:
-    text = text_of(sentence)
+    text = sentence.plain
     return Example((row,), sentence, label, word=root_lemma(sentence), surface={"length": len(text.split())}, text=text)
-
-
-def text_of(sentence: Sentence) -> str:
-    """The words of a sentence, or its text, with the second text of a pair behind it."""
-    text = " ".join(sentence.words) or sentence.text
-    return f"{text} {sentence.pair}" if sentence.pair else text
 
 
 def root_lemma(sentence: Sentence) -> str | int:
     """The lemma of the root: a unit of sentences that recurs; -1 where there is no tree or no lemma."""
     if sentence.tree is None or "lemma" not in sentence.columns:
         return -1
-    return sentence.columns["lemma"][sentence.tree.heads.index(0)].lower()
+    return sentence.columns["lemma"][sentence.tree.root].lower()

@@ -1,23 +1,14 @@
 """Tasks over spans of words, one or two of them (edge probing, Tenney et al. 2019)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from probes.errors import TaskError
 from probes.task.example import Example, make_task
 from probes.task.join import check_splits, join_words
-from probes.task.sentence import text_of
 from probes.types import Corpus, RowIndex, Sentence, Span, Task
 
 
-def label_spans(
-    name: str,
-    corpus: Corpus,
-    indexes: Mapping[str, RowIndex],
-    *,
-    min_support: int = 0,
-    scorer: str | None = None,
-) -> Task:
+def label_spans(name: str, corpus: Corpus, indexes: Mapping[str, RowIndex], *, scorer: str | None = None) -> Task:
     """The label of one span, or of how two are related.
 
     A span stands for its first and its last word (Toshniwal et al. 2020, "endpoint"), so an example has two slots, or
@@ -31,9 +22,7 @@ def label_spans(
         examples[split] = [example for example in found if example is not None]
         lost[split] = len(found) - len(examples[split])
     _check_arity(name, corpus, examples)
-    task = make_task(name, "word", indexes, examples, min_support=min_support, scorer=scorer)
-    total = {split: lost[split] + task.left_out.get(split, 0) for split in lost}
-    return replace(task, left_out=total) if any(lost.values()) else task
+    return make_task(name, "word", indexes, examples, scorer=scorer, left_out=lost if any(lost.values()) else {})
 
 
 def _find(name: str, corpus: Corpus, split: str, index: RowIndex) -> Iterator[Example | None]:
@@ -49,7 +38,7 @@ def _example(sentence: Sentence, span: Span, rows: Mapping[int, int]) -> Example
     surface = {"length": len(sentence.words)}
     if span.second is not None:
         surface["distance"] = span.second[0] - span.first[0]
-    return Example(tuple(rows[word] for word in ends), sentence, span.label, surface=surface, text=text_of(sentence))
+    return Example(tuple(rows[word] for word in ends), sentence, span.label, surface=surface, text=sentence.plain)
 
 
 def _check_arity(name: str, corpus: Corpus, examples: Mapping[str, list[Example]]) -> None:

@@ -57,7 +57,7 @@ def read_feature(feature: str) -> Labeller:
 
     def read(name: str, sentence: Sentence, corpus: Corpus) -> Sequence[str]:
         values = find_column(name, "feats", sentence, corpus)
-        return [_features(value).get(feature, NO_LABEL) for value in values]
+        return [parse_features(value).get(feature, NO_LABEL) for value in values]
 
     return read
 
@@ -98,6 +98,11 @@ def find_tree(name: str, sentence: Sentence, corpus: Corpus) -> Tree:
     return sentence.tree
 
 
-def _features(value: str) -> dict[str, str]:
+def parse_features(value: str) -> dict[str, str]:
+    """The morphological features of a word by name.
+
+    >>> parse_features("Mood=Ind|Tense=Past")
+    {'Mood': 'Ind', 'Tense': 'Past'}
+    """
     pairs = (pair.partition("=") for pair in value.split("|"))
     return {key: found for key, _, found in pairs if found}

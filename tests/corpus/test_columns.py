@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from probes.corpus.columns import read_columns
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
+from tests.corpus.damage import damaged
 
 SAMPLE = "He PRP B-NP\nreckons VBZ B-VP\n. . O\n\nÇa FW I-NP\n\u2028 FW I-NP\n\n"
 
@@ -129,30 +129,10 @@ def test_names_of_columns_are_there_once(columns, path):
     )
 
 
-def test_files_of_one_name_are_refused(tmp_path):
-    first, second = tmp_path / "a" / "train.txt", tmp_path / "b" / "train.txt"
-    for file in (first, second):
-        file.parent.mkdir()
-        file.write_text("\n" + SAMPLE)
-    with pytest.raises(CorpusError) as caught:
-        read_columns(str(tmp_path / "*" / "train.txt"))
-    assert str(caught.value) == (
-        f"{second}:2: Expected an id of its own, but came 'train-1', which stands at {first}:2 too. "
-        "Give each file a name of its own."
-    )
+PIECES = (b"\n", b" ", b"\t", b"\r\n", b"I-", b"\n\n", b"-DOCSTART-\n", b"\0")
 
 
-PIECES = st.binary(max_size=3) | st.sampled_from([b"\n", b" ", b"\t", b"\r\n", b"I-", b"\n\n", b"-DOCSTART-\n", b"\0"])
-EDITS = st.lists(st.tuples(st.integers(0, len(SAMPLE)), st.integers(0, 4), PIECES), max_size=3)
-
-
-def edit(data: bytes, edits) -> bytes:
-    for start, num_removed, piece in edits:
-        data = data[:start] + piece + data[start + num_removed :]
-    return data
-
-
-@given(data=st.binary(max_size=40) | EDITS.map(lambda edits: edit(SAMPLE.encode(), edits)))
+@given(data=damaged(SAMPLE.encode(), PIECES))
 @settings(max_examples=200, deadline=None)
 def test_bytes_are_an_error_or_a_corpus_without_loss(data, tmp_path_factory):
     try:

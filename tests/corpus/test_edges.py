@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from probes.corpus.edges import read_edges
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence, Span
+from tests.corpus.damage import damaged
 
 TARGETS = [{"span1": [0, 1], "span2": [2, 4], "label": "Cause(e1,e2)"}, {"span1": [3, 4], "label": ["NN"]}]
 LINES = [
@@ -109,30 +109,10 @@ def test_what_is_no_edge_is_named_with_its_line(line, message, path):
     assert str(caught.value) == f"{path}:2: {message}"
 
 
-def test_files_of_one_name_are_refused(tmp_path):
-    first, second = tmp_path / "a" / "train.jsonl", tmp_path / "b" / "train.jsonl"
-    for file in (first, second):
-        file.parent.mkdir()
-        file.write_text(SAMPLE)
-    with pytest.raises(CorpusError) as caught:
-        read_edges(str(tmp_path / "*" / "train.jsonl"))
-    assert str(caught.value) == (
-        f"{second}:1: Expected an id of its own, but came 'train-1', which stands at {first}:1 too. "
-        "Give each file a name of its own."
-    )
+PIECES = (b"\n", b" ", b"[]", b"null", b"9", b'"', b"{}", b"\\ud800", b"\0")
 
 
-PIECES = st.binary(max_size=3) | st.sampled_from([b"\n", b" ", b"[]", b"null", b"9", b'"', b"{}", b"\\ud800", b"\0"])
-EDITS = st.lists(st.tuples(st.integers(0, len(SAMPLE)), st.integers(0, 4), PIECES), max_size=3)
-
-
-def edit(data: bytes, edits) -> bytes:
-    for start, num_removed, piece in edits:
-        data = data[:start] + piece + data[start + num_removed :]
-    return data
-
-
-@given(data=st.binary(max_size=80) | EDITS.map(lambda edits: edit(SAMPLE.encode(), edits)))
+@given(data=damaged(SAMPLE.encode(), PIECES, max_bytes=80))
 @settings(max_examples=200, deadline=None)
 def test_bytes_are_an_error_or_a_corpus_without_loss(data, tmp_path_factory):
     try:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from probes.corpus.pairs import read_pairs
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
+from tests.corpus.damage import damaged
 
 SIZES = {"island": 4, "npi": 3, "binding": 2}  # paradigms of each phenomenon
 
@@ -204,17 +204,10 @@ def test_a_folder_without_pairs_is_named(tmp_path):
 
 
 SAMPLE = "".join(row(number) for number in "012")
-PIECES = st.binary(max_size=3) | st.sampled_from([b"\n", b" ", b"[]", b"null", b"9", b'"', b"{}", b"\\ud800", b"\0"])
-EDITS = st.lists(st.tuples(st.integers(0, len(SAMPLE)), st.integers(0, 4), PIECES), max_size=3)
+PIECES = (b"\n", b" ", b"[]", b"null", b"9", b'"', b"{}", b"\\ud800", b"\0")
 
 
-def edit(data: bytes, edits) -> bytes:
-    for start, num_removed, piece in edits:
-        data = data[:start] + piece + data[start + num_removed :]
-    return data
-
-
-@given(data=st.binary(max_size=80) | EDITS.map(lambda edits: edit(SAMPLE.encode(), edits)))
+@given(data=damaged(SAMPLE.encode(), PIECES, max_bytes=80))
 @settings(max_examples=200, deadline=None)
 def test_bytes_are_an_error_or_a_corpus_without_loss(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("files") / "pairs.jsonl"

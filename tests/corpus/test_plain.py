@@ -107,19 +107,6 @@ def test_what_is_not_text_is_named_with_its_line(content, message, path):
     assert str(caught.value) == f"{path}:{message}"
 
 
-def test_an_id_occurs_once_in_the_corpus(tmp_path):
-    paths = [tmp_path / folder / "part.txt" for folder in "ab"]
-    for path in paths:
-        path.parent.mkdir()
-        path.write_text("\na\n")
-    with pytest.raises(CorpusError) as caught:
-        read_plain(f"{tmp_path}/*/part.txt")
-    assert str(caught.value) == (
-        f"{paths[1]}:2: Expected an id of its own, but came 'part-1', which stands at {paths[0]}:2 too. "
-        f"Give each file a name of its own."
-    )
-
-
 LINES = st.sampled_from([b"a", b"\n", b"\r\n", b"\r", b" ", b"\0", b"\xff", b"\xc3\xa9", b"\xe2\x80\xa8"])
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from probes.corpus.questions import read_questions
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
+from tests.corpus.damage import damaged
 
 SAMPLE = "HUM:ind Who was Galileo ?\nENTY:dismed What is  \u00e7a : b ?\n"
 
@@ -123,31 +124,11 @@ def test_an_encoding_is_one_of_text(encoding, path):
     )
 
 
-def test_files_of_one_name_are_refused(tmp_path):
-    first, second = tmp_path / "a" / "train.txt", tmp_path / "b" / "train.txt"
-    for file in (first, second):
-        file.parent.mkdir()
-        file.write_text("A:b q\n")
-    with pytest.raises(CorpusError) as caught:
-        read_questions(str(tmp_path / "*" / "train.txt"))
-    assert str(caught.value) == (
-        f"{second}:1: Expected an id of its own, but came 'train-1', which stands at {first}:1 too. "
-        "Give each file a name of its own."
-    )
-
-
-PIECES = st.binary(max_size=3) | st.sampled_from([b"\n", b" ", b":", b"\r\n", b"\t", b"\n\n", b"A:b q\n", b"\0"])
-EDITS = st.lists(st.tuples(st.integers(0, len(SAMPLE)), st.integers(0, 4), PIECES), max_size=3)
-
-
-def edit(data: bytes, edits) -> bytes:
-    for start, num_removed, piece in edits:
-        data = data[:start] + piece + data[start + num_removed :]
-    return data
+PIECES = (b"\n", b" ", b":", b"\r\n", b"\t", b"\n\n", b"A:b q\n", b"\0")
 
 
 @given(
-    data=st.binary(max_size=40) | EDITS.map(lambda edits: edit(SAMPLE.encode("latin-1"), edits)),
+    data=damaged(SAMPLE.encode("latin-1"), PIECES),
     encoding=st.sampled_from(["latin-1", "utf-8", "utf-16", "utf-7", "punycode", "cp1252"]),
 )
 @settings(max_examples=200, deadline=None)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from probes.corpus.senteval import FILES, read_senteval
 from probes.errors import CorpusError
 from probes.types import Corpus, Sentence
+from tests.corpus.damage import damaged
 
 SAMPLE = "te\tNNS\tthe dogs run .\ntr\tNN\tthe dog runs .\nva\tNN\tit 's one .\ntr\tNNS\tthey do\n"
 
@@ -104,18 +104,12 @@ def test_two_tasks_are_not_one_corpus(tmp_path, monkeypatch):
     )
 
 
-PIECES = st.sampled_from([b"\t", b"\n", b"\r\n", b"\r", b"tr", b"\0", b"\xff", b" ", b"\xc2\xa0", b""])
+PIECES = (b"\t", b"\n", b"\r\n", b"\r", b"tr", b"\0", b"\xff", b" ", b"\xc2\xa0", b"")
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    start=st.sampled_from([SAMPLE.encode(), b""]),
-    edits=st.lists(st.tuples(st.integers(0, 70), st.integers(0, 4), PIECES | st.binary(max_size=3)), max_size=4),
-)
-def test_edited_file_is_refused_or_every_line_becomes_a_sentence(start, edits):
-    content = start
-    for position, length, piece in edits:
-        content = content[:position] + piece + content[position + length :]
+@given(content=damaged(SAMPLE.encode(), PIECES, max_edits=4))
+def test_edited_file_is_refused_or_every_line_becomes_a_sentence(content):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "task.txt"
         try:

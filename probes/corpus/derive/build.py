@@ -27,8 +27,3 @@ def derive(corpus: Corpus, name: str, seed: int = 0) -> Corpus:
             f"Known names are {list_names(name, DERIVED)}. Choose one of these."
         )
     return DERIVED[name](corpus, seed)
-
-
-def count_left_out(source: Corpus, derived: Corpus) -> dict[str, int]:
-    """How many sentences of each split could not be used and are not in the derived corpus."""
-    return {split: len(source[split]) - len(sentences) for split, sentences in derived.splits.items()}

@@ -59,7 +59,7 @@ def find_clauses(sentence: Sentence) -> tuple[int, int, int] | None:
 
 def _heads(tree: Tree) -> tuple[int, int] | None:
     """The conjunction, and the head of the second of two clauses; the root is the head of the first."""
-    root = tree.heads.index(0)
+    root = tree.root
     heads = _children(tree, root, {"conj"})
     if len(heads) != 1 or _children(tree, root, {"cc"}):
         return None
@@ -72,11 +72,7 @@ def _heads(tree: Tree) -> tuple[int, int] | None:
 
 
 def _children(tree: Tree, head: int, relations: AbstractSet[str]) -> list[int]:
-    return [
-        word
-        for word, relation in enumerate(tree.relations)
-        if tree.heads[word] == head + 1 and relation.partition(":")[0] in relations
-    ]
+    return [word for word in tree.children(head) if tree.relations[word].partition(":")[0] in relations]
 
 
 def _below(tree: Tree, head: int) -> set[int]:
