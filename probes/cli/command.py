@@ -74,7 +74,8 @@ def _refuse_several_processes() -> None:
 
 
 def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) -> None:
-    from probes.report.table import format_curve, percent, sparkline
+    from probes.report.summary import percent
+    from probes.report.table import format_curve, sparkline
     from probes.study.publish import run_steps
 
     def notify(message: str) -> None:

@@ -30,6 +30,8 @@ class BankShape:
     target_of: Int[Tensor, " probe"]
     l2: Float[Tensor, "layer probe"]
     step_size: Float[Tensor, "layer probe"]
+    partner: Int[Tensor, " row"] | None = None
+    """In dev the other row of each minimal pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,8 @@ class Bank(nn.Module):
         num_steps: int,
         seed: int,
         dtype: torch.dtype = torch.float32,
-        partner: Int[Tensor, " row"] | None = None,
     ) -> None:
         super().__init__()
-        self.partner = partner
         self.shape, self.wanted, self.config = shape, dict(wanted), config
         num_layers, num_probes = shape.l2.shape
         stream = torch.Generator().manual_seed(stream_seed(seed, "fit.init", config.init))
@@ -121,7 +121,7 @@ class Bank(nn.Module):
         self.optimizer.step(gradients, self.schedule.next_step())
 
     def start_dev(self) -> None:
-        self.tally = Tally.empty(self.shape.answer, (len(self.layers), self.probes.shape[1]), self.partner)
+        self.tally = Tally.empty(self.shape.answer, (len(self.layers), self.probes.shape[1]), self.shape.partner)
 
     def read_dev(self, states: Float[Tensor, "layer row feature"], examples: Tensor) -> None:
         assert self.tally is not None

@@ -99,7 +99,6 @@ def _solve(problem: Problem, parts: Sequence[tuple[Question, list[Task], Grid | 
             num_steps=epochs * len(batches),
             seed=problem.seed,
             dtype=master,
-            partner=question.partner,
         )
         for question, tasks, grid in parts
     ]
@@ -118,7 +117,9 @@ def _shape(question: Question, tasks: Sequence[Task], grid: Grid | None, num_lay
         target_of = torch.arange(len(tasks))
     l2 = torch.tensor([[setting.l2 for setting in settings] for settings in by_layer], dtype=torch.float64)
     step = torch.tensor([[setting.step_size for setting in settings] for settings in by_layer], dtype=torch.float64)
-    return BankShape(make_family(question.config), question.answer, question.num_outputs, target_of, l2, step)
+    return BankShape(
+        make_family(question.config), question.answer, question.num_outputs, target_of, l2, step, question.partner
+    )
 
 
 _BY_PROBE = ("white", "epochs", "accuracy", "loss", "has_diverged", "gap", "converged")

@@ -14,7 +14,7 @@ from probes.config import FitConfig
 from probes.errors import FitError
 from probes.fit.choose import Grid, Setting
 from probes.fit.family import keep_all, make_family
-from probes.fit.loss import predict
+from probes.fit.loss import beats_partner, predict
 from probes.fit.read import CHUNK_ROWS
 from probes.types import Answer
 
@@ -85,7 +85,7 @@ class FittedProbes:
         """Classes of two within pairs: an example is of the second class if it looks more like it than its partner."""
         logits = np.concatenate(list(self._logits_by_chunk(states, rows, layer)))
         margins = (logits[..., 1] - logits[..., 0]).T
-        return (margins > margins[:, partner]).astype(np.int64)
+        return beats_partner(margins, partner).astype(np.int64)
 
     def _logits_by_chunk(
         self, states: np.ndarray, rows: Int[np.ndarray, "example *slot"], layer: int

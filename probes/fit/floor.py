@@ -18,8 +18,7 @@ def predict_word_majority(train: Rows, rows: Rows) -> Int[np.ndarray, " example"
 
 def predict_by_surface(train: Rows, rows: Rows, what: str) -> Int[np.ndarray, " example"]:
     """The most frequent label in train at each value of a surface property; the overall majority for a new value."""
-    values, codes = np.unique(np.concatenate([train.surface[what], rows.surface[what]]), return_inverse=True)
-    assert len(values)
+    _, codes = np.unique(np.concatenate([train.surface[what], rows.surface[what]]), return_inverse=True)
     return _majority_by_code(codes[: len(train)], train.labels, codes[len(train) :])
 
 

@@ -90,12 +90,20 @@ class Tally:
         """Share of right answers; for numbers 1 - mean squared error, which is R2 on rows of unit variance."""
         if self.partner is not None:
             margins, wanted = torch.cat(self.margins, dim=2), torch.cat(self.wanted, dim=2)
-            return ((margins > margins[:, :, self.partner]) == wanted).double().mean(dim=2)
+            return (beats_partner(margins, self.partner) == wanted).double().mean(dim=2)
         share = self.right / self.rows
         return 1 - share if self.answer == "number" else share
 
     def mean_loss(self) -> Float[Tensor, "layer probe"]:
         return self.loss / self.rows
+
+
+def beats_partner(margins: Any, partner: Any) -> Any:
+    """Where an example looks more like the good one than the other of its pair: [..., example], torch or NumPy alike.
+
+    Of two that look alike neither does.
+    """
+    return margins > margins[..., partner]
 
 
 def predict_class(logits: Logits) -> Int[Tensor, "layer probe row"]:

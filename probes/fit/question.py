@@ -22,8 +22,6 @@ class Question:
     task: Task
     controls: tuple[Task, ...]
     config: FitConfig
-    aside: tuple["Question", ...] = ()
-    """Controls that have rows of their own, each with its draws: the first as its task, which chooses the settings."""
 
     def __post_init__(self) -> None:
         for split in SPLITS:

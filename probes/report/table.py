@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from probes.result import Record, Score, to_frame
+from probes.report.summary import SUMMARY, interval, markdown_rows, official_scores, percent, summary_row
+from probes.result import Record, to_frame
 from probes.result.frame import panels, tested_controls, twin_label
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -59,15 +60,6 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(BARS[min(len(BARS) - 1, int((value - low) / span * len(BARS)))] for value in values)
 
 
-def percent(value: float | None) -> str:
-    """A share in per cent with one decimal; a dash for a share of nothing."""
-    return "-" if value is None else f"{value * 100:.1f}"
-
-
-def interval(score: Score) -> str:
-    return f"[{percent(score.low)}, {percent(score.high)}]"
-
-
 def write_tables(records: Sequence[Record], folder: Path) -> list[Path]:
     """One experiment as `<experiment>.md` (what people read) and `<experiment>.csv` (every score)."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +80,7 @@ def format_markdown(records: Sequence[Record]) -> str:
     asked = panels(records)
     if len(asked) == 1:
         return "\n".join([*lines, *_section(records, "##")]) + "\n"
-    lines += _markdown_rows(SUMMARY, (_summary_row(name, part) for name, part in asked.items()))
+    lines += markdown_rows(SUMMARY, (summary_row(name, part) for name, part in asked.items()))
     for name, part in asked.items():
         lines += ["", f"## {name}", "", *_section(part, "###")]
     return "\n".join(lines) + "\n"
@@ -96,81 +88,23 @@ def format_markdown(records: Sequence[Record]) -> str:
 
 def _section(records: Sequence[Record], heading: str) -> list[str]:
     header = ("layer", *(_column(record) for record in records))
-    lines = _markdown_rows(header, _curve_rows(records, "accuracy"))
+    lines = markdown_rows(header, _curve_rows(records, "accuracy"))
     for metric in official_scores(records):
-        lines += ["", f"{heading} Official score: {metric}", "", *_markdown_rows(header, _curve_rows(records, metric))]
+        lines += ["", f"{heading} Official score: {metric}", "", *markdown_rows(header, _curve_rows(records, metric))]
     for record in (record for record in records if tested_controls(record)):
         lines += ["", f"{heading} Controls: {_column(record)}", ""]
         header = ("layer", "task", *_control_names(record), "seen types", "unseen types")
-        lines += _markdown_rows(header, (_control_row(record, layer) for layer in range(len(record.layers))))
+        lines += markdown_rows(header, (_control_row(record, layer) for layer in range(len(record.layers))))
     left_out = records[0].left_out
     if any(left_out.values()):
         lines += ["", f"Left out: {', '.join(f'{count} of {split}' for split, count in left_out.items())}."]
     lines += ["", f"{heading} Floors and choice of layer", ""]
     header = ("curve", "floors", "best layer on dev", "not excluded on test")
-    return lines + _markdown_rows(header, (_floor_row(record) for record in records))
-
-
-SUMMARY = (
-    "question",
-    "labels",
-    "test",
-    "highest floor",
-    "emb",
-    "best on dev",
-    "detectable",
-    "untrained",
-    "control",
-    "official",
-)
-
-
-def _summary_row(name: str, records: Sequence[Record]) -> tuple[str, ...]:
-    """The first curve at `emb` and at its best layer, beside the floor, twin and control there.
-
-    `detectable` is the smallest difference to the next layer that this test split shows: what is below it says nothing.
-    """
-    main, *others = records
-    layer = main.best_layer
-    best = main.select(variant="task", layer=layer)[0]
-    floor = max(
-        (score for score in main.select(layer=None) if _is_floor_of_task(main, score)), key=lambda one: one.value or 0
-    )
-    others = [one for one in others if one.config["encoder"].get("twin") and layer < len(one.layers)]
-    twins = [percent(one.select(variant="task", layer=layer)[0].value) for one in others]
-    controls = [f"{one} {percent(main.select(variant=one, layer=layer)[0].value)}" for one in tested_controls(main)]
-    capacity = main.select(variant="permuted", layer=layer, split="train", draw=0)
-    controls += [f"permuted, on train {percent(score.value)}" for score in capacity]
-    at_best = [
-        f"{metric} {percent(main.select(variant='task', layer=layer, metric=metric)[0].value)}"
-        for metric in official_scores([main])
-    ]
-    return (
-        name,
-        str(len(main.confusion.labels)),
-        str(best.n),
-        f"{floor.variant} {percent(floor.value)}",
-        percent(main.select(variant="task", layer=0)[0].value),
-        f"{main.layers[layer]}: {percent(best.value)} {interval(best)}",
-        percent(best.detectable),
-        ", ".join(twins) or "-",
-        ", ".join(controls) or "-",
-        ", ".join(at_best) or "-",
-    )
-
-
-def _is_floor_of_task(record: Record, score: Score) -> bool:
-    return not any(score.variant.startswith(f"{control}_") for control in record.config["task"]["controls"])
+    return lines + markdown_rows(header, (_floor_row(record) for record in records))
 
 
 def _column(record: Record) -> str:
     return f"{record.config['encoder']['name']}, {twin_label(record)}"
-
-
-def official_scores(records: Sequence[Record]) -> list[str]:
-    """Names of the scores that data sets came with."""
-    names = {score.metric for record in records for score in record.scores if score.metric.endswith("_f1")}
-    return sorted(names - {"macro_f1"})
 
 
 def _curve_rows(records: Sequence[Record], metric: str) -> Iterable[tuple[str, ...]]:
@@ -201,8 +135,3 @@ def _floor_row(record: Record) -> tuple[str, ...]:
         record.layers[record.best_layer],
         kept,
     )
-
-
-def _markdown_rows(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    table = [header, ("---",) * len(header), *rows]
-    return ["| " + " | ".join(row) + " |" for row in table]

@@ -2,8 +2,6 @@
 
 import math
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache as remember
 from importlib.metadata import version
 from pathlib import Path
@@ -11,58 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 
 from probes.cache import Cache, identity_hash, library_versions
 from probes.config import Run, plain
 from probes.fit.fitted import FittedProbes
-from probes.fit.floor import count_in_train
-from probes.result import Confusion, Fingerprints, GridRow, Outcomes, ProbeRow, Record, Score
+from probes.result import Confusion, Fingerprints, GridRow, ProbeRow, Record, Score
 from probes.study.clock import Clock
+from probes.study.collect import Fitted
 from probes.study.floor import control_majority, find_floors, official_score
 from probes.study.material import Material
 from probes.study.score import CAPACITY, Scorer
-from probes.types import Rows, Task
+from probes.types import Task
 
 PACKAGE_VERSION = version("layerwise-probes")
 RECORDED = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "scipy")
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A task with its control draws, the probes fitted to them, and what they answered on test."""
-
-    task: Task
-    controls: tuple[Task, ...]
-    probes: FittedProbes
-    outcomes: Outcomes
-    aside: tuple["Fitted", ...] = ()
-    """Controls that have rows of their own, each with its draws."""
-
-
-def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes: FittedProbes) -> Outcomes:
-    """Predictions of every chosen probe on test: the only place where test vectors are read."""
-    test, train = task.splits["test"], task.splits["train"]
-    layers = range(len(cache.layers))
-    answers = np.stack([_answer(probes, cache.layer(layer, "test"), test, layer) for layer in layers], axis=1)
-    names = np.asarray([control.name for control in controls])
-    chosen = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
-    labels = {name: np.stack([controls[int(i)].splits["test"].labels for i in every]) for name, every in chosen.items()}
-    recurs = bool((test.words >= 0).all() and (train.words >= 0).all())
-    return Outcomes(
-        label=test.labels,
-        group=test.groups,
-        count=count_in_train(train, test) if recurs else np.full(len(test), -1),
-        predicted={"task": answers[0]} | {name: answers[1 + every] for name, every in chosen.items()},
-        control_label=labels,
-        subsets=dict(test.subsets),
-    )
-
-
-def _answer(probes: FittedProbes, states: np.ndarray, rows: Rows, layer: int) -> Int[np.ndarray, "target example"]:
-    if rows.partner is None:
-        return probes.predict(states, rows.index, layer)
-    return probes.compare(states, rows.index, layer, rows.partner)
 
 
 def assemble(
@@ -86,8 +46,10 @@ def assemble(
             *scorer.rows(find_floors(fitted.task, fitted.controls)),
         ]
         for one in fitted.aside:
+            # Groups are numbered as those of the task, so both are resampled by the same groups.
+            beside = Scorer(one.outcomes, len(one.probes.labels), best_layer, run.seed)
             floor = control_majority(one.task.name, [one.task, *one.controls])
-            scores += scorer.aside(one.task.name, _draws_of(one), floor, one.outcomes.group)
+            scores += beside.control(one.task.name, one.draws, floor)
         may_be_best = scorer.may_be_best()
     identity = cache.manifest.identity
     return Record(
@@ -179,16 +141,6 @@ def _capacity(fitted: Fitted, cache: Cache) -> list[Score]:
             fields = {"variant": CAPACITY, "draw": draw, "layer": layer, "split": "train"}
             scores.append(Score(value=value, n=num_rows, groups=num_groups, **fields))
     return scores
-
-
-def _draws_of(fitted: Fitted) -> Float[np.ndarray, "draw layer example"]:
-    """Where the draws of a control with rows of its own are right."""
-    others = fitted.outcomes.predicted.get(fitted.task.name)
-    first = fitted.outcomes.correct[None]
-    if others is None:
-        return first.astype(np.float64)
-    right = others == fitted.outcomes.control_label[fitted.task.name][:, None]
-    return np.concatenate([first, right]).astype(np.float64)
 
 
 def _probe_rows(fitted: Fitted, name: str) -> list[ProbeRow]:

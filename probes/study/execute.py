@@ -1,7 +1,7 @@
 """Runs that share a cache, from their settings to their files."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from probes.cache import Cache, remove_cache
@@ -11,8 +11,9 @@ from probes.fit.family import make_family
 from probes.fit.fit import fit_questions
 from probes.fit.question import Question
 from probes.result import Record, read_record, save_outcomes, write_record
-from probes.study.assemble import PACKAGE_VERSION, Fitted, assemble, collect_outcomes
+from probes.study.assemble import PACKAGE_VERSION, assemble
 from probes.study.clock import Clock
+from probes.study.collect import Fitted, collect
 from probes.study.curve import Curve
 from probes.study.material import Material, Materials, read_material
 from probes.study.plan import Step
@@ -67,15 +68,15 @@ def execute_together(
 def _fit_and_write(
     steps: Sequence[Step], cache: Cache, material: Material, clock: Clock, notify: Notify
 ) -> Iterator[tuple[Step, Curve]]:
-    questions, failure = [], None
+    asked, failure = [], None
     for step in steps:
         try:
             with clock.measure("task"):
-                questions.append(ask(cache, material.corpus, step.run))
+                asked.append(ask(cache, material.corpus, step.run))
         except ProbesError as error:
             failure = error
             break
-    fitted = fit_tasks(cache, questions, seed=steps[0].run.seed, clock=clock) if questions else []
+    fitted = fit_tasks(cache, asked, seed=steps[0].run.seed, clock=clock) if asked else []
     for step, one in zip(steps, fitted, strict=False):
         name, question = step.experiment.name, step.experiment.question
         own = Clock(dict(clock.seconds))
@@ -88,7 +89,16 @@ def _fit_and_write(
         raise failure
 
 
-def ask(cache: Cache, corpus: Corpus, run: Run) -> Question:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The question of a run, and beside it its controls that have rows of their own."""
+
+    question: Question
+    aside: tuple[Question, ...]
+    """Each with its draws: the first as its task, which chooses the settings."""
+
+
+def ask(cache: Cache, corpus: Corpus, run: Run) -> Asked:
     """The task of a run over the rows of a cache, with its control draws."""
     indexes = {split: cache.index(split) for split in cache.splits}
     task = build_task(run.task.name, corpus, indexes, seed=run.seed)
@@ -99,33 +109,23 @@ def ask(cache: Cache, corpus: Corpus, run: Run) -> Question:
             same += draws
         else:
             aside.append(Question(draws[0], draws[1:], run.fit))
-    return Question(task, tuple(same), run.fit, tuple(aside))
+    return Asked(Question(task, tuple(same), run.fit), tuple(aside))
 
 
-def fit_tasks(cache: Cache, questions: Sequence[Question], *, seed: int, clock: Clock) -> list[Fitted]:
+def fit_tasks(cache: Cache, asked: Sequence[Asked], *, seed: int, clock: Clock) -> list[Fitted]:
     """Fit the probes of all questions in one stack, then read test once.
 
     The clock gets the time of one question: that of all, shared equally.
     """
     whole = Clock()
-    flat = [one for question in questions for one in (question, *question.aside)]
+    questions = [one for run in asked for one in (run.question, *run.aside)]
     with whole.measure("fit"):
-        every = fit_questions(cache, flat, seed=seed)
+        every = fit_questions(cache, questions, seed=seed)
     with whole.measure("predict"):
-        fitted = {
-            id(question): Fitted(
-                question.task,
-                question.controls,
-                probes,
-                collect_outcomes(cache, question.task, question.controls, probes),
-            )
-            for question, probes in zip(flat, every, strict=True)
-        }
+        fitted = iter([collect(cache, one, probes) for one, probes in zip(questions, every, strict=True)])
     for part, seconds in whole.seconds.items():
-        clock.seconds[part] = clock.seconds.get(part, 0.0) + seconds / len(questions)
-    return [
-        replace(fitted[id(question)], aside=tuple(fitted[id(one)] for one in question.aside)) for question in questions
-    ]
+        clock.seconds[part] = clock.seconds.get(part, 0.0) + seconds / len(asked)
+    return [replace(next(fitted), aside=tuple(next(fitted) for _ in run.aside)) for run in asked]
 
 
 def open_curve(step: Step, record: Record, *, is_new: bool = False) -> Curve:

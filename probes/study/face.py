@@ -91,9 +91,9 @@ def probe(
     asked = [{"name": name, "controls": controls, "draws": draws} for name in names]
     runs = [_make_run(cache, corpus.name, material.fingerprint, {"task": one, **shared}) for one in asked]
     with clock.measure("task"):
-        questions = [ask(cache, corpus, run) for run in runs]
+        asked = [ask(cache, corpus, run) for run in runs]
     curves = []
-    for run, fitted in zip(runs, fit_tasks(cache, questions, seed=seed, clock=clock), strict=True):
+    for run, fitted in zip(runs, fit_tasks(cache, asked, seed=seed, clock=clock), strict=True):
         own = Clock(dict(clock.seconds))
         record = assemble(fitted, cache, run, experiment="python", question="", material=material, clock=own)
         is_adopted = "adopted" in cache.manifest.identity

@@ -8,7 +8,7 @@ from probes.fit.bag import predict_bag
 from probes.fit.floor import predict_by_surface, predict_majority, predict_word_majority
 from probes.metric.chunk import chunk_counts, f1
 from probes.metric.relation import relation_counts, relation_f1
-from probes.study.score import CAPACITY, Floor, Official
+from probes.study.score import CAPACITY, CountScore, Floor
 from probes.types import Rows, Task
 
 
@@ -53,12 +53,12 @@ def _control_floor(variant: str, predict: Callable[[Rows, Rows], np.ndarray], dr
     return Floor(variant, predicted, np.stack([draw.splits["test"].labels for draw in draws]))
 
 
-def official_score(task: Task) -> Official | None:
+def official_score(task: Task) -> CountScore | None:
     """The scorer that a data set came with, beside accuracy."""
     rows, names = task.splits["test"], task.labels
     num_groups = int(rows.groups.max(initial=0)) + 1
     if task.scorer == "relation_f1":
-        return Official(
+        return CountScore(
             "relation_f1",
             lambda predicted: relation_counts(rows.labels, predicted, rows.groups, names, num_groups),
             relation_f1,
@@ -66,7 +66,7 @@ def official_score(task: Task) -> Official | None:
     if task.scorer == "chunk_f1":
         assert rows.sequence is not None
         sequence, tags = rows.sequence, [names[code] for code in rows.labels]
-        return Official(
+        return CountScore(
             "chunk_f1",
             lambda predicted: chunk_counts(
                 tags, [names[code] for code in predicted], sequence, rows.groups, num_groups

@@ -10,7 +10,7 @@ from probes.config import Experiment, Run
 from probes.errors import ConfigError
 from probes.study.material import material_key, read_sentences
 from probes.task import unit_of
-from probes.types import Unit
+from probes.types import Corpus, Unit
 
 DEFAULT_RESULTS = Path("results")
 
@@ -77,22 +77,23 @@ def _cache_key(run: Run) -> str:
 def estimate_disk(steps: Sequence[Step]) -> DiskNeed:
     """Bytes that the caches of these steps hold, counted from the corpora and the encoders' sizes."""
     sizes: dict[str, int] = {}
-    for step in steps:
-        run, unit = step.run, unit_of(step.run.task.name)
-        key = _cache_key(run)
+    known: dict[str, Corpus] = {}  # the caches of all encoders hold the same sentences
+    for run in (step.run for step in steps):
+        key, sentences = _cache_key(run), material_key(run)
         if key not in sizes:
-            sizes[key] = _cache_bytes(run, unit)
+            known[sentences] = known.get(sentences) or read_sentences(run)
+            sizes[key] = _cache_bytes(run, known[sentences], unit_of(run.task.name))
     return DiskNeed(len(sizes), sum(sizes.values()), caches_folder())
 
 
-def _cache_bytes(run: Run, unit: Unit) -> int:
+def _cache_bytes(run: Run, corpus: Corpus, unit: Unit) -> int:
     from probes.encoder.load import read_encoder_config  # here: curves are read without transformers
 
     settings = read_encoder_config(run.encoder)
     layers, dim = 1 + settings.num_hidden_layers, settings.hidden_size
     dtype = run.encoder.store_dtype or ("float16" if unit == "word" else "float32")
     layouts, num_sentences, id_bytes = {}, 0, 0
-    for split, sentences in read_sentences(run).splits.items():
+    for split, sentences in corpus.splits.items():
         num_rows = 0
         for sentence in sentences:
             num_rows += len(sentence.words) if unit == "word" else 1

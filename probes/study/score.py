@@ -27,8 +27,8 @@ CAPACITY = "permuted"
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
-    """The score of a data set's own scorer, from counts that add up over groups."""
+class CountScore:
+    """A score that is made of counts which add up over groups: macro-F1, or that of a data set's own scorer."""
 
     name: str
     count: Callable[[Int[np.ndarray, " example"]], Float[np.ndarray, "*count group"]]
@@ -49,11 +49,11 @@ class Scorer:
     """Scores of one curve on test; every row is resampled by the same groups."""
 
     def __init__(
-        self, outcomes: Outcomes, num_labels: int, best_layer: int, seed: int, *, official: Official | None = None
+        self, outcomes: Outcomes, num_labels: int, best_layer: int, seed: int, *, official: CountScore | None = None
     ) -> None:
         self.outcomes, self.num_labels, self.best_layer, self.seed = outcomes, num_labels, best_layer, seed
-        self.official = official
         self.num_groups = int(outcomes.group.max()) + 1
+        self.by_counts = (CountScore("macro_f1", self._count_labels, macro_f1), *([official] if official else []))
         everything = np.ones(len(outcomes.label), dtype=bool)
         self.subsets: dict[str, Bool[np.ndarray, " example"]] = {"all": everything}
         if (outcomes.count >= 0).all():
@@ -68,43 +68,32 @@ class Scorer:
         """All scores: task, controls with draws and their mean, selectivity, floors."""
         correct = self.outcomes.correct.astype(np.float64)
         yield from self._by_layer("task", correct)
-        yield from self._macro_f1("task", self.outcomes.predicted["task"])
-        yield from self._officially("task", self.outcomes.predicted["task"])
+        yield from self._by_counts("task", self.outcomes.predicted["task"])
         for control, labels in self.outcomes.control_label.items():
             if control == CAPACITY:
                 continue
-            predicted = self.outcomes.predicted[control]
-            draws = (predicted == labels[:, None]).astype(np.float64)
-            for draw, values in enumerate(draws):
-                yield from self._by_layer(control, values, draw=draw, subsets=("all",))
-            yield from self._by_layer(control, draws.mean(axis=0))
+            draws = (self.outcomes.predicted[control] == labels[:, None]).astype(np.float64)
+            yield from self._draws(control, draws, subsets=tuple(self.subsets))
             name = "selectivity" if control == "word_type" else f"selectivity.{control}"
             yield from self._by_layer(name, correct - draws.mean(axis=0))
         for floor in floors:
             yield from self._floor(floor, correct)
 
-    def aside(
-        self, control: str, draws: Float[np.ndarray, "draw layer example"], floor: Floor, groups: np.ndarray
-    ) -> Iterator[Score]:
+    def control(self, control: str, draws: Float[np.ndarray, "draw layer example"], floor: Floor) -> Iterator[Score]:
         """Scores of a control that has examples of its own, from where its draws are right, and its floor.
 
-        `groups` [example] are numbered as those of the task, so both are resampled by the same groups. There is no
-        selectivity: what chance gives is not the same for both.
+        There is no selectivity: what chance gives is not the same for control and task.
         """
-        size = resample_sums(sum_by_group(np.ones((1, len(groups))), groups, self.num_groups), self.seed)
+        yield from self._draws(control, draws, subsets=("all",))
+        means, resampled = self._resample((floor.predicted == floor.labels).mean(axis=0)[None], "all")
+        yield self._score(float(means[0]), resampled[0], None, subset="all", variant=floor.variant)
 
-        def resample(values: np.ndarray) -> np.ndarray:
-            return resample_sums(sum_by_group(values, groups, self.num_groups), self.seed) / size
-
-        for draw, values in [*enumerate(draws), (None, draws.mean(axis=0))]:
-            means, resampled = values.mean(axis=1), resample(values)
-            for layer, value in enumerate(means.tolist()):
-                other = self.best_layer if layer != self.best_layer else self._runner_up(means)
-                fields = {"variant": control, "draw": draw, "layer": layer, "groups_of": groups, "subset": "all"}
-                yield self._score(value, resampled[layer], resampled[other], **fields)
-        correct = (floor.predicted == floor.labels).mean(axis=0)
-        fields = {"variant": floor.variant, "groups_of": groups, "subset": "all"}
-        yield self._score(float(correct.mean()), resample(correct[None])[0], None, **fields)
+    def _draws(
+        self, control: str, draws: Float[np.ndarray, "draw layer example"], *, subsets: tuple[str, ...]
+    ) -> Iterator[Score]:
+        for draw, values in enumerate(draws):
+            yield from self._by_layer(control, values, draw=draw, subsets=("all",))
+        yield from self._by_layer(control, draws.mean(axis=0), subsets=subsets)
 
     def may_be_best(self) -> tuple[int, ...]:
         """Layers that comparison with the best does not exclude."""
@@ -140,39 +129,23 @@ class Scorer:
             means, resampled = self._resample(np.stack([correct, task[self.best_layer]]), subset)
             yield self._score(float(means[0]), resampled[0], resampled[1], subset=subset, variant=floor.variant)
         if floor.variant in LABEL_FLOORS:
-            yield from self._macro_f1(floor.variant, floor.predicted[None], layers=(None,))
-            yield from self._officially(floor.variant, floor.predicted[None], layers=(None,))
+            yield from self._by_counts(floor.variant, floor.predicted[None], layers=(None,))
 
-    def _macro_f1(
+    def _by_counts(
         self, variant: str, predicted: np.ndarray, layers: tuple[int | None, ...] | None = None
     ) -> Iterator[Score]:
+        """Scores that are made of counts which add up over groups: macro-F1 and the official one."""
         layers = layers or tuple(range(len(predicted)))
-        outcomes = self.outcomes
-        for layer, answers in zip(layers, predicted, strict=True):
-            counts = f1_counts(
-                outcomes.label,
-                answers,
-                outcomes.group,
-                num_labels=self.num_labels,
-                num_groups=self.num_groups,
-            )
-            resampled = macro_f1(np.moveaxis(resample_sums(counts, self.seed), -1, 0))
-            value = float(macro_f1(counts.sum(axis=-1)))
-            yield self._score(value, resampled, None, subset="all", variant=variant, layer=layer, metric="macro_f1")
+        for score in self.by_counts:
+            for layer, answers in zip(layers, predicted, strict=True):
+                counts = score.count(answers)
+                resampled = score.value(np.moveaxis(resample_sums(counts, self.seed), -1, 0))
+                value, fields = float(score.value(counts.sum(axis=-1))), {"layer": layer, "metric": score.name}
+                yield self._score(value, resampled, None, subset="all", variant=variant, **fields)
 
-    def _officially(
-        self, variant: str, predicted: np.ndarray, layers: tuple[int | None, ...] | None = None
-    ) -> Iterator[Score]:
-        if self.official is None:
-            return
-        layers = layers or tuple(range(len(predicted)))
-        for layer, answers in zip(layers, predicted, strict=True):
-            counts = self.official.count(answers)
-            resampled = self.official.value(np.moveaxis(resample_sums(counts, self.seed), -1, 0))
-            value = float(self.official.value(counts.sum(axis=-1)))
-            yield self._score(
-                value, resampled, None, subset="all", variant=variant, layer=layer, metric=self.official.name
-            )
+    def _count_labels(self, predicted: Int[np.ndarray, " example"]) -> Float[np.ndarray, "label 3 group"]:
+        sizes = {"num_labels": self.num_labels, "num_groups": self.num_groups}
+        return f1_counts(self.outcomes.label, predicted, self.outcomes.group, **sizes)
 
     def _resample(
         self, values: Float[np.ndarray, "layer example"], subset: str
@@ -197,12 +170,11 @@ class Scorer:
         reference: Float[np.ndarray, " resample"] | None,
         *,
         subset: str,
-        groups_of: Int[np.ndarray, " example"] | None = None,
         **fields: Any,
     ) -> Score:
         """A row with its interval; `reference` is resampled alike, and the row's difference to it gives the power."""
         interval = percentile_interval(value, resampled)
-        groups = self.outcomes.group[self.subsets[subset]] if groups_of is None else groups_of
+        groups = self.outcomes.group[self.subsets[subset]]
         return Score(
             subset=subset,
             value=interval.value,

@@ -75,3 +75,30 @@ def test_a_surface_value_has_its_majority_and_a_new_one_that_of_all():
 def test_the_floor_is_the_same_every_time(seed):
     splits = make_splits(lambda label, words: " ".join(words), seed)
     assert np.array_equal(predict_bag(splits), predict_bag(splits))
+
+
+def test_a_question_is_answered_once_and_any_other_anew(monkeypatch):
+    from sklearn.linear_model import LogisticRegression
+
+    fits, fit = [], LogisticRegression.fit
+
+    def count(self, *arguments):
+        fits.append(self.C)
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(LogisticRegression, "fit", count)
+    splits = make_splits(lambda label, words: " ".join([*words, "yes" if label else "no"]), seed=5)
+    first = predict_bag(splits)
+    first[:] = 7  # what a caller does to its answers
+    assert predict_bag(splits).max() <= 1
+    assert fits == [0.1, 1.0, 10.0]
+    others = [
+        {**splits, "test": replace(splits["test"], texts=splits["test"].texts[::-1])},
+        {**splits, "train": replace(splits["train"], labels=1 - splits["train"].labels)},
+        {**splits, "dev": replace(splits["dev"], labels=1 - splits["dev"].labels)},
+    ]
+    for number, other in enumerate(others, start=2):
+        predict_bag(other)
+        assert len(fits) == 3 * number
+    predict_bag(splits, longest=2)
+    assert len(fits) == 15

@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from probes.report.table import format_markdown, percent, sparkline, write_tables
+from probes.report.summary import percent
+from probes.report.table import format_markdown, sparkline, write_tables
 from probes.result import Score
 
 

@@ -12,7 +12,7 @@ from probes.study.face import run
 from tests.toy import CHECKOUT
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
-PARTS = ("extract", "build_task", "fit_questions", "collect_outcomes", "assemble", "save_outcomes", "write_record")
+PARTS = ("extract", "build_task", "fit_questions", "collect", "assemble", "save_outcomes", "write_record")
 
 
 pytestmark = pytest.mark.usefixtures("no_report")

@@ -75,7 +75,7 @@ def test_what_is_there_is_not_fitted_again_beside_what_is_missing(experiment, fi
 
 
 def test_a_run_that_cannot_be_asked_leaves_those_before_it(experiment, tmp_path, monkeypatch):
-    def ask(task, controls, config, *aside):
+    def ask(task, controls, config):
         if config.probe == "mlp":
             raise FitError("this cannot be asked")
         return Question(task, controls, config)
