@@ -93,6 +93,7 @@ def test_several_processes_write_the_bytes_of_one(num_processes: int, command: l
 
 
 SHARES = """
+import os
 import sys
 from pathlib import Path
 from probes.encoder import make
@@ -101,15 +102,18 @@ from probes.encoder.load import load_encoder
 from probes.config import EncoderConfig
 sys.path.insert(0, sys.argv[1])
 from tests.toy import make_corpus
+def tell(*values):
+    # One write: print() may make several, and the lines of two processes on one pipe then mix.
+    os.write(1, (" ".join(map(str, values)) + chr(10)).encode())
 join = make.Making.join
 def note(self, rank, num_processes):
     join(self, rank, num_processes)
-    print("share", rank, num_processes, len(self.mine), len(self.plan.windows), flush=True)
+    tell("share", rank, num_processes, len(self.mine), len(self.plan.windows))
 make.Making.join = note
 encoder = load_encoder(EncoderConfig(name=sys.argv[2], batch_pieces=64))
 cache = extract(encoder, make_corpus(size=103), "word", folder=Path(sys.argv[3]))
 index = cache.index("train")
-print("ids", len(index.ids), len(set(index.ids)), flush=True)
+tell("ids", len(index.ids), len(set(index.ids)))
 """
 
 
