@@ -3,6 +3,7 @@
 One process or many, one GPU or a cluster: that is Lightning's part. Ours are the batches of each process.
 """
 
+import atexit
 import logging
 import os
 import sys
@@ -53,6 +54,10 @@ def fill(making: Making) -> None:
                 use_distributed_sampler=False,
                 **started_processes(),
             )
+            if trainer.world_size > 1:
+                # Lightning leaves the group only where it is NCCL's; one of gloo that is still there when the
+                # interpreter ends may abort a process that has done its work.
+                atexit.register(_leave_group)
             trainer.predict(Extraction(making), datamodule=PlannedData(making), return_predictions=False)
         writer.drain()
         making.sync()
@@ -65,6 +70,11 @@ def fill(making: Making) -> None:
         making.close()
         # Lightning leaves the model on the CPU.
         encoder.model.to(device)  # type: ignore[arg-type] - its stub takes no device
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def started_processes() -> dict[str, Any]:

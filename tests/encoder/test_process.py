@@ -93,9 +93,11 @@ def test_several_processes_write_the_bytes_of_one(num_processes: int, command: l
 
 
 SHARES = """
+import atexit
 import os
 import sys
 from pathlib import Path
+import torch
 from probes.encoder import make
 from probes.encoder.extract import extract
 from probes.encoder.load import load_encoder
@@ -105,6 +107,8 @@ from tests.toy import make_corpus
 def tell(*values):
     # One write: print() may make several, and the lines of two processes on one pipe then mix.
     os.write(1, (" ".join(map(str, values)) + chr(10)).encode())
+# What is registered first is called last: here everything has been left that will be.
+atexit.register(lambda: tell("left", not torch.distributed.is_initialized()))
 join = make.Making.join
 def note(self, rank, num_processes):
     join(self, rank, num_processes)
@@ -130,3 +134,4 @@ def test_each_process_computes_its_share_and_each_id_is_there_once(toy_bert: Pat
     assert int(first) + int(second) == int(total)
     assert abs(int(first) - int(second)) <= 1
     assert out.count("ids 103 103") == 2
+    assert out.count("left True") == 2, err
