@@ -4,6 +4,7 @@ from probes.config.corpus import CorpusConfig
 from probes.config.encoder import EncoderConfig, TwinConfig
 from probes.config.experiment import Experiment, read_experiment
 from probes.config.fit import FitConfig
+from probes.config.method import MethodConfig
 from probes.config.run import CacheConfig, Run, logical_name, plain
 from probes.config.setting import Settings, describe, parse
 from probes.config.task import TaskConfig
@@ -14,6 +15,7 @@ __all__ = [
     "EncoderConfig",
     "Experiment",
     "FitConfig",
+    "MethodConfig",
     "Run",
     "Settings",
     "TaskConfig",

@@ -105,7 +105,7 @@ def _override(experiment: Experiment, override: str) -> Experiment:
 def assign(settings: dict[str, Any], key: str, value: Any, where: str) -> None:
     """Put `value` at a dotted key of nested settings; raises ConfigError for a key that no run has."""
     *path, name = key.split(".")
-    is_option = path == ["corpus", "options"] and name
+    is_option = path in (["corpus", "options"], ["method", "options"]) and name
     if not is_option:
         _check_known(key, where)
     for depth, part in enumerate(path, start=1):

@@ -10,6 +10,7 @@ from pydantic import Field
 from probes.config.corpus import CorpusConfig
 from probes.config.encoder import EncoderConfig
 from probes.config.fit import FitConfig
+from probes.config.method import MethodConfig
 from probes.config.setting import Settings
 from probes.config.task import TaskConfig
 
@@ -28,6 +29,8 @@ class Run(Settings):
     corpus: CorpusConfig
     task: TaskConfig
     fit: FitConfig = Field(default_factory=FitConfig)
+    method: MethodConfig | None = None
+    """An analysis in place of a curve; none for a curve."""
     cache: CacheConfig = Field(default_factory=CacheConfig)
     seed: int = Field(default=0, ge=0)
     """Root of all random streams: control draws, order of batches, bootstrap."""

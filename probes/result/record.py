@@ -3,8 +3,9 @@
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
@@ -15,7 +16,9 @@ SCHEMA = 1
 DIGITS = 7
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """The base of everything that is kept as JSON."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @field_serializer("*", when_used="json")
@@ -25,7 +28,12 @@ class _Frozen(BaseModel):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
-class Score(_Frozen):
+def finite_or_none(value: float | None) -> float | None:
+    """The share of no examples is none, before it is written as after."""
+    return value if value is None or math.isfinite(value) else None
+
+
+class Score(Frozen):
     """One number with its interval."""
 
     variant: str
@@ -49,14 +57,10 @@ class Score(_Frozen):
     detectable: float | None = None
     """Smallest difference to the layer chosen on dev that a two-sided 5 % test finds with power 80 %."""
 
-    @field_validator("value", "low", "high", "detectable")
-    @classmethod
-    def _drop_undefined(cls, value: float | None) -> float | None:
-        """The share of no examples is none, before it is written as after."""
-        return value if value is None or math.isfinite(value) else None
+    _drop_undefined = field_validator("value", "low", "high", "detectable")(finite_or_none)
 
 
-class ProbeRow(_Frozen):
+class ProbeRow(Frozen):
     """How one probe was fitted."""
 
     layer: int
@@ -77,7 +81,7 @@ class ProbeRow(_Frozen):
     """Whether its steps ended in numbers that are not finite; what is scored is its best epoch before."""
 
 
-class GridRow(_Frozen):
+class GridRow(Frozen):
     """One candidate setting of the task at one layer, with what dev said."""
 
     layer: int
@@ -90,14 +94,14 @@ class GridRow(_Frozen):
     chosen: bool
 
 
-class Confusion(_Frozen):
+class Confusion(Frozen):
     """Test counts `layers[layer][label][predicted]` of the task."""
 
     labels: tuple[str, ...]
     layers: dict[int, list[list[int]]]
 
 
-class Fingerprints(_Frozen):
+class Fingerprints(Frozen):
     """Hashes of what a curve was computed from."""
 
     encoder: str
@@ -105,7 +109,7 @@ class Fingerprints(_Frozen):
     cache: str
 
 
-class Record(_Frozen):
+class Record(Frozen):
     """A curve: one encoder, corpus, task and fit; layers, draws, floors and settings are inside."""
 
     schema_number: int = Field(default=SCHEMA, alias="schema", serialization_alias="schema")
@@ -149,8 +153,13 @@ class Record(_Frozen):
 
 def write_record(record: Record, path: Path) -> None:
     """Write a curve's JSON so that it is there whole or not at all, one score a line."""
-    body = record.model_dump(mode="json", by_alias=True)
-    lines = {name: _lines(body.pop(name)) for name in ("scores", "probes", "grid")}
+    write_rows(record, path, ("scores", "probes", "grid"))
+
+
+def write_rows(result: Frozen, path: Path, names: Sequence[str]) -> None:
+    """Write a result whose fields `names` are long lists, one item a line."""
+    body = result.model_dump(mode="json", by_alias=True)
+    lines = {name: _lines(body.pop(name)) for name in names}
     text = json.dumps(body | {name: f"@{name}" for name in lines}, indent=1, ensure_ascii=False)
     for name, rows in lines.items():
         text = text.replace(f'"@{name}"', rows)
@@ -166,17 +175,25 @@ def _lines(rows: list[dict[str, Any]]) -> str:
 
 def read_record(path: Path) -> Record:
     """A curve from its JSON; raises ResultError for a missing or damaged file and for another schema."""
+    return load_body(path, Record, "a curve")
+
+
+Kept = TypeVar("Kept", bound=Frozen)
+
+
+def load_body(path: Path, model: type[Kept], what: str) -> Kept:
+    """A result from its JSON; raises ResultError for a missing or damaged file and for another schema."""
     if not path.is_file():
         raise ResultError(f"A result was expected at {path}, but there is none. Run its experiment first.")
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
         found = body.get("schema")
         if found == SCHEMA:
-            return Record.model_validate(body)
+            return model.model_validate(body)
     except (ValueError, AttributeError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise ResultError(
-            f"{path} should be a curve as probes writes it, but: {reason}. Run its experiment with --refresh."
+            f"{path} should be {what} as probes writes it, but: {reason}. Run its experiment with --refresh."
         ) from None
     raise ResultError(
         f"{path} should have schema {SCHEMA}, but has {found!r}: another version of probes wrote it. "

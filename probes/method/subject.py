@@ -1,0 +1,86 @@
+"""What a method is applied to, and what it gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from probes.cache import Cache
+from probes.config import Run
+from probes.result import Finding, Panel
+from probes.task import build_task, control_task, unit_of
+from probes.types import Corpus, Task, Unit
+
+if TYPE_CHECKING:
+    from probes.encoder.frozen import FrozenEncoder
+
+
+def _be_quiet(message: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An encoder, a corpus and a task as a run names them; each is made when a method first asks for it."""
+
+    run: Run
+    corpus: Corpus
+    given: Cache | None = None
+    """States that are there already; else they are read from the cache of the run, and written if it is not there."""
+    notify: Callable[[str], None] = _be_quiet
+
+    @property
+    def seed(self) -> int:
+        return self.run.seed
+
+    @property
+    def unit(self) -> Unit:
+        return unit_of(self.run.task.name)
+
+    @cached_property
+    def encoder(self) -> "FrozenEncoder":
+        from probes.encoder.load import load_encoder  # here: states that were adopted need no transformers
+
+        return load_encoder(self.run.encoder)
+
+    @cached_property
+    def cache(self) -> Cache:
+        if self.given is not None:
+            return self.given
+        from probes.encoder.extract import extract  # here: states that were adopted need no transformers
+
+        return extract(self.encoder, self.corpus, self.unit, notify=self.notify)
+
+    @property
+    def has_read_cache(self) -> bool:
+        """Whether a method asked for states."""
+        return "cache" in self.__dict__
+
+    @cached_property
+    def task(self) -> Task:
+        return self.task_named(self.run.task.name)
+
+    def task_named(self, name: str) -> Task:
+        """Another task over the rows of the same cache."""
+        indexes = {split: self.cache.index(split) for split in self.cache.splits}
+        return build_task(name, self.corpus, indexes, seed=self.run.seed)
+
+    @cached_property
+    def controls(self) -> tuple[Task, ...]:
+        """Every draw of every control that the run names, over rows of the task or over their own."""
+        asked = self.run.task
+        return tuple(
+            control_task(name, self.task, seed=self.run.seed, draw=draw)
+            for name in asked.controls
+            for draw in range(asked.draws)
+        )
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a method found."""
+
+    rows: tuple[Finding, ...]
+    panels: tuple[Panel, ...]
+    """How it is shown; the first is what the command line prints."""
+    notes: dict[str, Any] = field(default_factory=dict)
