@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from probes.encoder.load import load_encoder
     from probes.errors import ProbesError
     from probes.fit.classifier import LayerProbe, LayerwiseClassifier
+    from probes.study.analyses import Analyses, read_analyses
     from probes.study.curve import Curve
     from probes.study.curves import Curves, read_results
-    from probes.study.face import encode, probe, run
+    from probes.study.face import analyse, encode, probe, run
     from probes.types import Corpus, Pair, Sentence, Span, Tree
 
 # Public names and where they live; a module is imported when one of its names is first used.
 _HOMES = {
+    "Analyses": "probes.study.analyses",
     "Cache": "probes.cache",
     "Corpus": "probes.types",
     "Curve": "probes.study.curve",
@@ -38,6 +40,7 @@ _HOMES = {
     "Span": "probes.types",
     "Tree": "probes.types",
     "adopt": "probes.cache",
+    "analyse": "probes.study.face",
     "cut_dev": "probes.corpus",
     "derive": "probes.corpus",
     "encode": "probes.study.face",
@@ -47,11 +50,13 @@ _HOMES = {
     "probe": "probes.study.face",
     "read_corpus": "probes.corpus",
     "read_experiment": "probes.config",
+    "read_analyses": "probes.study.analyses",
     "read_results": "probes.study.curves",
     "run": "probes.study.face",
 }
 
 __all__ = [
+    "Analyses",
     "Cache",
     "Corpus",
     "Curve",
@@ -67,6 +72,7 @@ __all__ = [
     "Span",
     "Tree",
     "adopt",
+    "analyse",
     "cut_dev",
     "derive",
     "encode",
@@ -74,6 +80,7 @@ __all__ = [
     "load_encoder",
     "open_cache",
     "probe",
+    "read_analyses",
     "read_corpus",
     "read_experiment",
     "read_results",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from probes.errors import ConfigError
-from probes.result import Record, Score
+from probes.result import Analysis, Finding, Record, Score
 
 if TYPE_CHECKING:
     import wandb
@@ -75,7 +75,49 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     return place
 
 
-def _start(record: Record, mode: str, folder: str) -> "wandb.Run":
+def log_analysis(analysis: Analysis, figure: Path | None = None) -> str:
+    """Write one analysis as one W&B run with id `run_id`; returns the run's folder ("" when disabled).
+
+    One history row a layer with what has no further coordinates, a table of all findings, the figure.
+    """
+    import wandb
+
+    mode = choose_mode()
+    if mode == "disabled":
+        return ""
+    folder = os.environ.get("WANDB_DIR") or os.getcwd()
+    run = _start(analysis, mode, folder)
+    run.define_metric("layer")
+    run.define_metric("*", step_metric="layer")
+    rows = [finding_row(analysis, layer) for layer in range(len(analysis.layers))]
+    cells: list[Any] = [[*_cells([one])[0], str(one.at)] for one in analysis.findings]
+    rows[-1]["findings"] = wandb.Table(columns=[*COLUMNS, "at"], data=cells)
+    if figure is not None:
+        rows[-1]["figure"] = wandb.Image(str(figure))
+    with _stage_in(folder):
+        for row in rows:
+            run.log(row)
+    place = str(Path(run.dir).parent)
+    run.finish()
+    return place
+
+
+def finding_row(analysis: Analysis, layer: int) -> dict[str, Any]:
+    """What W&B shows of one layer of an analysis."""
+    row: dict[str, Any] = {"layer": layer}
+    for one in analysis.findings:
+        is_shown = one.layer in (None, layer) and one.subset == "all" and one.draw is None
+        if not is_shown or one.value is None:
+            continue
+        coordinates = "".join(f"/{key}={value}" for key, value in one.at.items())
+        name = f"{one.variant}/{one.metric}{coordinates}"
+        row[name] = one.value
+        if one.layer is not None and one.low is not None:
+            row |= {f"{name}_low": one.low, f"{name}_high": one.high}
+    return row
+
+
+def _start(record: Record | Analysis, mode: str, folder: str) -> "wandb.Run":
     import wandb
 
     # Nothing about the machine, its user or its code leaves it: only what stands in the record.
@@ -134,14 +176,15 @@ def _stage_in(folder: str) -> Iterator[None]:
         del os.environ["WANDB_DATA_DIR"]
 
 
-def _cells(scores: Sequence[Score]) -> list[Any]:
+def _cells(scores: Sequence[Score | Finding]) -> list[Any]:
     return [[getattr(score, column) for column in COLUMNS] for score in scores]
 
 
-def _name(record: Record) -> str:
+def _name(record: Record | Analysis) -> str:
     encoder = record.config["encoder"]
     twin = encoder.get("twin")
-    return " ".join([record.task, encoder["name"], *([twin["kind"], str(twin["seed"])] if twin else [])])
+    what = f"{record.method} of {record.task}" if isinstance(record, Analysis) else record.task
+    return " ".join([what, encoder["name"], *([twin["kind"], str(twin["seed"])] if twin else [])])
 
 
 def _is_logged_in() -> bool:

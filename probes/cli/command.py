@@ -13,7 +13,9 @@ from probes.cli.cache import cache_app
 from probes.errors import ConfigError, ProbesError
 
 if TYPE_CHECKING:
-    from probes.result import Record
+    from collections.abc import Callable, Sequence
+
+    from probes.result import Analysis, Record
     from probes.study.curve import Curve, CurveGroup
     from probes.study.plan import Step
 
@@ -59,8 +61,10 @@ def run_command(
             _print_plan(steps)
         elif not steps:
             print(f"{experiment.name}: no run falls to shard {shard}", file=sys.stderr)
-        else:
+        elif steps[0].run.method is None:
             _run(steps, results, refresh=refresh, as_json=as_json)
+        else:
+            _analyse(steps, results, refresh=refresh, as_json=as_json)
 
 
 def _refuse_several_processes() -> None:
@@ -78,16 +82,12 @@ def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) ->
     from probes.report.table import format_curve, sparkline
     from probes.study.publish import run_steps
 
-    def notify(message: str) -> None:
-        if not as_json:
-            print(message, file=sys.stderr)
-
     def finished(step: "Step", curve: "Curve") -> None:
         if as_json:
             print(json.dumps({"path": str(step.record_path), **_summary(curve.record)}), flush=True)
 
     start = time.perf_counter()
-    published = run_steps(steps, results, refresh=refresh, notify=notify, finished=finished)
+    published = run_steps(steps, results, refresh=refresh, notify=_notifier(as_json), finished=finished)
     if as_json:
         return
     curves, place = published.curves, published.wandb_folder
@@ -97,12 +97,43 @@ def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) ->
         best = curve.record.layers[curve.record.best_layer]
         spread = f"{percent(min(values))} to {percent(max(values))}, best on dev: {best}"
         print(f"{curve.record.run_id[:6]}  {sparkline(values)}  {spread}  {_title(curve.record)}")
-    written = ", ".join(map(str, published.paths)) + (f"; W&B: {os.path.relpath(place)}" if place else "")
-    total = time.perf_counter() - start
-    print(f"written: {written}; {total:.1f} s, of which report and W&B {published.seconds:.1f} s")
+    _print_written(published.paths, place, time.perf_counter() - start, published.seconds)
 
 
-def _title(record: "Record") -> str:
+def _analyse(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) -> None:
+    from probes.report.listing import format_analysis
+    from probes.study.publish import run_analyses
+
+    def finished(step: "Step", analysis: "Analysis") -> None:
+        if as_json:
+            summary = {"run_id": analysis.run_id, "method": analysis.method, "wall_seconds": analysis.wall_seconds}
+            print(json.dumps({"path": str(step.record_path), **summary}), flush=True)
+
+    start = time.perf_counter()
+    published = run_analyses(steps, results, refresh=refresh, notify=_notifier(as_json), finished=finished)
+    if as_json:
+        return
+    first, *others = published.analyses
+    print(format_analysis(first))
+    for other in others:
+        print(f"{other.run_id[:6]}  {other.method} of {_title(other)}")
+    _print_written(published.paths, published.wandb_folder, time.perf_counter() - start, published.seconds)
+
+
+def _notifier(as_json: bool) -> "Callable[[str], None]":
+    def notify(message: str) -> None:
+        if not as_json:
+            print(message, file=sys.stderr)
+
+    return notify
+
+
+def _print_written(paths: "Sequence[Path]", place: str, total: float, shown: float) -> None:
+    written = ", ".join(map(str, paths)) + (f"; W&B: {os.path.relpath(place)}" if place else "")
+    print(f"written: {written}; {total:.1f} s, of which report and W&B {shown:.1f} s")
+
+
+def _title(record: "Record | Analysis") -> str:
     from probes.result.frame import twin_label
 
     return f"{record.config['encoder']['name']}, {twin_label(record)}"
@@ -153,14 +184,19 @@ def report_command(
     results: Results = Path("results"),
 ) -> None:
     """Rebuild tables and figures from the results folder alone."""
+    from probes.study.analyses import holds_analyses, read_analyses
     from probes.study.curves import read_results
-    from probes.study.publish import report
+    from probes.study.publish import report, report_analyses
 
     names = [file.stem for file in files] or sorted(path.name for path in (results / "runs").glob("*/"))
     if not names:
         raise ConfigError(f"Results were expected in {results / 'runs'}, but there are none. Run an experiment first.")
     for name in names:
-        print("\n".join(map(str, report(list(read_results(name, results)), results))))
+        if holds_analyses(name, results):
+            paths = report_analyses(list(read_analyses(name, results)), results)
+        else:
+            paths = report(list(read_results(name, results)), results)
+        print("\n".join(map(str, paths)))
 
 
 @app.command("compare")
@@ -184,6 +220,7 @@ def compare_command(
 @app.command("settings")
 def settings_command(
     schema: Annotated[bool, typer.Option(help="Print the JSON schema that editors complete YAML from.")] = False,
+    method: Annotated[str | None, typer.Option(help="List the options of one method instead.")] = None,
 ) -> None:
     """List every key of an experiment with its meaning and default."""
     from probes.config import Run, describe
@@ -192,7 +229,13 @@ def settings_command(
     if schema:
         print(json.dumps(experiment_schema(), indent=1))
         return
-    for key, text, default in describe(Run):
+    if method is not None:
+        from probes.method import find_method
+
+        listed = describe(find_method(method).settings, "method.options.")
+    else:
+        listed = describe(Run)
+    for key, text, default in listed:
         given = "needed" if default is ... else f"default: {json.dumps(default)}"
         print(f"{key}  ({given})\n    {' '.join(text.split())}")
 

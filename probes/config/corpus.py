@@ -1,8 +1,12 @@
 """Which text, and by which reader."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from probes.config.setting import Settings
+
+Name = Annotated[str, Field(pattern="^[a-z0-9_-]+$")]
 
 
 class CorpusConfig(Settings):
@@ -24,3 +28,6 @@ class CorpusConfig(Settings):
     """Group a text with a longer one that contains it, as in SST-2, before dev is cut."""
     split_seed: int = Field(default=0, ge=0)
     """Seed of that cut."""
+    beside: dict[Name, "CorpusConfig"] = Field(default_factory=dict)
+    """Other corpora by a name of one's own, such as another treebank: the test split of each is scored by the same
+    probes as split `test.NAME`; nothing is chosen or fitted on it."""

@@ -45,8 +45,7 @@ class Run(Settings):
         settings = self.model_dump(mode="json", exclude_defaults=True, exclude={"cache": True})
         settings.setdefault("encoder", {}).pop("device", None)
         settings["encoder"]["name"] = logical_name(self.encoder.name)
-        if self.corpus.path is not None:
-            settings["corpus"]["path"] = logical_name(self.corpus.path)
+        _name_paths(settings["corpus"])
         return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -73,6 +72,13 @@ def plain(run: Run) -> dict[str, Any]:
     """All settings of a run as JSON values, paths by their logical names."""
     settings = run.model_dump(mode="json")
     settings["encoder"]["name"] = logical_name(run.encoder.name)
-    if run.corpus.path is not None:
-        settings["corpus"]["path"] = logical_name(run.corpus.path)
+    _name_paths(settings["corpus"])
     return settings
+
+
+def _name_paths(corpus: dict[str, Any]) -> None:
+    """Replace the paths of a corpus, and of those beside it, by their logical names."""
+    if corpus.get("path") is not None:
+        corpus["path"] = logical_name(corpus["path"])
+    for other in corpus.get("beside", {}).values():
+        _name_paths(other)

@@ -81,7 +81,8 @@ def read_corpus(source: str | CorpusConfig) -> Corpus:
         corpus = group_phrases(corpus)
     if source.dev_share is not None:
         corpus = cut_dev(corpus, share=source.dev_share, seed=source.split_seed)
-    return corpus
+    others = {f"test.{name}": read_corpus(other)["test"] for name, other in source.beside.items()}
+    return replace(corpus, splits={**corpus.splits, **others}) if others else corpus
 
 
 def corpus_hash(corpus: Corpus) -> str:

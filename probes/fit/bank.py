@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from probes.config import FitConfig
 from probes.fit.family import Drop, ProbeFamily, keep_all
 from probes.fit.feature import FeatureStatistics
-from probes.fit.loss import Tally, mean_loss
+from probes.fit.loss import UNKNOWN, Tally, mean_loss
 from probes.fit.optimizer import ElementWise
 from probes.fit.schedule import Schedule
 from probes.seed import stream_seed
@@ -87,6 +87,7 @@ class Bank(nn.Module):
         self.register_buffer("penalty", statistics.penalty.to(dtype))
         self.l2 = shape.l2.to(dtype)
         self.target_of = shape.target_of.expand(num_layers, -1)
+        self.known = _known_shares(shape, wanted["train"])
         self.layers = torch.arange(num_layers)
         self.probes = torch.arange(num_probes).expand(num_layers, -1)
         self.schedule = Schedule(config, num_steps, shape.step_size.to(dtype, copy=True))
@@ -115,7 +116,8 @@ class Bank(nn.Module):
         """One step of every probe."""
         assert self.optimizer is not None
         with torch.enable_grad():
-            loss = mean_loss(self.logits(states, drop), self._select("train", examples), self.shape.answer).sum()
+            logits, classes = self.logits(states, drop), self._select("train", examples)
+            loss = mean_loss(logits, classes, self.shape.answer, known=self._known()).sum()
             gradients = dict(zip(self.weights, torch.autograd.grad(loss, list(self.weights.values())), strict=True))
         self._add_penalty(gradients)
         self.optimizer.step(gradients, self.schedule.next_step())
@@ -173,6 +175,9 @@ class Bank(nn.Module):
         by_probe = chosen[self.target_of.to(chosen.device)]
         return by_probe.long() if self.shape.answer == "class" else by_probe.transpose(2, 3)
 
+    def _known(self) -> Tensor | None:
+        return None if self.known is None else self.known[self.target_of]
+
     def _add_penalty(self, gradients: dict[str, Tensor]) -> None:
         by_probe = self.l2[:, :, None, None]
         for name, gradient in gradients.items():
@@ -201,6 +206,13 @@ class Bank(nn.Module):
         self.target_of = self.target_of[kept[:, None], probes]
         self.basis, self.penalty = self.basis[kept], self.penalty[kept]
         self.probes, self.layers = self.probes[kept[:, None], probes], self.layers[kept]
+
+
+def _known_shares(shape: BankShape, classes: Tensor) -> Float[Tensor, " target"] | None:
+    """The share of the rows whose class each target knows; none where all know all."""
+    if shape.answer != "class" or not bool((classes == UNKNOWN).any()):
+        return None
+    return (classes != UNKNOWN).double().mean(dim=1)
 
 
 def _to_features(

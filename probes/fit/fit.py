@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,12 +16,12 @@ from probes.fit.feature import check_dev, measure_features
 from probes.fit.fitted import FittedProbes
 from probes.fit.problem import Problem, arithmetic
 from probes.fit.question import SPLITS, Question
-from probes.fit.read import SplitRows
+from probes.fit.read import Layer, SplitRows
 from probes.fit.stack import fit_stack, plan_steps
 from probes.seed import stream_seed
 from probes.types import Task
 
-Layers = Mapping[str, Sequence[np.ndarray]]
+Layers = Mapping[str, Sequence[Layer]]
 
 
 def fit_probes(cache: Cache, tasks: Sequence[Task], config: FitConfig, *, seed: int) -> FittedProbes:
@@ -40,8 +39,8 @@ def fit_layers(layers: Layers, questions: Sequence[Question], *, seed: int) -> l
     """Fit every layer x setting x target of every question, choosing each layer's setting on dev.
 
     Questions over the same rows with the same plan of batches share one stack: each batch is read once for all.
-    `layers` has the states [row, dim] of every layer for train and dev. Raises FitError for states, labels or
-    weights that are not finite.
+    `layers` has the states [row, dim] of every layer for train and dev, as they are or edited when they are read.
+    Raises FitError for states, labels or weights that are not finite.
     """
     fitted: dict[int, FittedProbes] = {}
     left = list(range(len(questions)))

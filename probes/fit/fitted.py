@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from safetensors.numpy import load_file, save_file
+from scipy.special import log_softmax
 
 from probes.config import FitConfig
 from probes.errors import FitError
 from probes.fit.choose import Grid, Setting
 from probes.fit.family import keep_all, make_family
 from probes.fit.loss import beats_partner, predict
-from probes.fit.read import CHUNK_ROWS
+from probes.fit.read import CHUNK_ROWS, Layer
 from probes.types import Answer
 
 
@@ -62,7 +63,7 @@ class FittedProbes:
         answers = make_family(self.config).logits(parameters, features[None], keep_all)[0]
         return answers.permute(2, 0, 1).numpy() * self.output_std + self.output_mean
 
-    def predict(self, states: np.ndarray, rows: Int[np.ndarray, "example *slot"], layer: int) -> np.ndarray:
+    def predict(self, states: Layer, rows: Int[np.ndarray, "example *slot"], layer: int) -> np.ndarray:
         """What each example is taken for under every target, read by chunks: classes [target, example], else
         [target, example, output].
 
@@ -87,8 +88,24 @@ class FittedProbes:
         margins = (logits[..., 1] - logits[..., 0]).T
         return beats_partner(margins, partner).astype(np.int64)
 
+    def surprisal(
+        self,
+        states: Layer,
+        rows: Int[np.ndarray, "example slot"],
+        layer: int,
+        labels: Int[np.ndarray, "target example"],
+    ) -> Float[np.ndarray, "target example"]:
+        """Negative log-likelihood of a label of each example under the probe of each target, in nats."""
+        found, start = np.empty(labels.shape), 0
+        for logits in self._logits_by_chunk(states, rows, layer):
+            wanted = labels[:, start : start + len(logits)].T[:, :, None]
+            log_shares = log_softmax(logits.astype(np.float64), axis=2)
+            found[:, start : start + len(logits)] = -np.take_along_axis(log_shares, wanted, axis=2)[:, :, 0].T
+            start += len(logits)
+        return found
+
     def _logits_by_chunk(
-        self, states: np.ndarray, rows: Int[np.ndarray, "example *slot"], layer: int
+        self, states: Layer, rows: Int[np.ndarray, "example *slot"], layer: int
     ) -> Iterator[Float[np.ndarray, "row target output"]]:
         rows = rows.reshape(len(rows), -1)
         for start in range(0, len(rows), CHUNK_ROWS):

@@ -13,35 +13,51 @@ from probes.types import Answer
 Logits = Float[Tensor, "layer probe output row"]
 
 
+UNKNOWN = -1
+"""A class that a target does not know: the example counts nothing for it. Targets over parts of the rows share batches
+so."""
+
+
 class _Softmax(torch.autograd.Function):
     """Mean negative log-likelihood of a class; its gradient is the share minus one where the class is right."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, classes: Tensor) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, classes: Tensor, weight: Tensor | None) -> Tensor:
         # bfloat16 is for products; a likelihood is summed in float32.
         dtype = torch.promote_types(logits.dtype, torch.float32)
         log_shares = torch.log_softmax(logits, dim=2, dtype=dtype)
         index = classes[:, :, None]
-        ctx.saved, ctx.dtype = (log_shares, index), logits.dtype
-        return -log_shares.gather(2, index)[:, :, 0].mean(dim=2)
+        ctx.saved, ctx.dtype = (log_shares, index, weight), logits.dtype
+        losses = -log_shares.gather(2, index)[:, :, 0]
+        return (losses if weight is None else losses * weight).mean(dim=2)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None]:
-        log_shares, index = ctx.saved
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, None]:
+        log_shares, index, weight = ctx.saved
         residual = log_shares.exp_()
         residual.scatter_add_(2, index, torch.full_like(index, -1, dtype=residual.dtype))
         residual *= grads[0][:, :, None, None] / residual.shape[-1]
-        return residual.to(ctx.dtype), None
+        if weight is not None:
+            residual *= weight[:, :, None]
+        return residual.to(ctx.dtype), None, None
 
 
-def mean_loss(logits: Logits, wanted: Tensor, answer: Answer) -> Float[Tensor, "layer probe"]:
+def mean_loss(
+    logits: Logits, wanted: Tensor, answer: Answer, *, known: Float[Tensor, "layer probe"] | None = None
+) -> Float[Tensor, "layer probe"]:
     """Mean over rows: negative log-likelihood of classes, the sum over labels of binary cross-entropies, or half
     the squared error summed over numbers.
 
-    `wanted` is [layer, probe, row] for classes, else [layer, probe, output, row].
+    `wanted` is [layer, probe, row] for classes, else [layer, probe, output, row]. With `known`, the share of all rows
+    whose class each probe knows, classes that are -1 count nothing and the others 1 / share: the mean over batches is
+    then that over the known rows.
     """
     if answer == "class":
-        return _Softmax.apply(logits, wanted)  # type: ignore[return-value]
+        if known is None:
+            return _Softmax.apply(logits, wanted, None)  # type: ignore[return-value]
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        weight = (wanted != UNKNOWN).to(dtype) / known[:, :, None].to(logits.device, dtype)
+        return _Softmax.apply(logits, wanted.clamp_min(0), weight)  # type: ignore[return-value]
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if answer == "labels":
         losses = F.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype), reduction="none")

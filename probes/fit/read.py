@@ -2,7 +2,7 @@
 
 import mmap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,6 +25,56 @@ class Scale:
     inverse_std: Float[Tensor, "layer feature"]
 
 
+Edit = Callable[[Float[Tensor, "*row dim"]], Float[Tensor, "*row dim"]]
+"""A map of states to states that takes each row by itself, such as an eraser."""
+
+
+@dataclass(frozen=True)
+class EditedLayer:
+    """A layer as it is after an edit that is made when rows are read: the edited states are nowhere in full."""
+
+    states: Float[np.ndarray, "row dim"]
+    edit: Edit
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.states.shape
+
+    def __getitem__(self, rows: Int[np.ndarray, "*some"]) -> Float[np.ndarray, "*some dim"]:
+        """Some rows as they are after the edit, in float32 at the least."""
+        return self.apply(torch.from_numpy(self.states[rows])).numpy()
+
+    def apply(self, states: Float[Tensor, "*row dim"]) -> Float[Tensor, "*row dim"]:
+        """The edit in the arithmetic of the states, float32 at the least: float16 keeps states and calculates badly."""
+        return self.edit(states if states.dtype == torch.float64 else states.float())
+
+
+@dataclass(frozen=True)
+class JoinedLayer:
+    """Two layers side by side, joined when rows are read."""
+
+    first: Float[np.ndarray, "row dim"]
+    second: Float[np.ndarray, "row other"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.first), self.first.shape[1] + self.second.shape[1]
+
+    def __getitem__(self, rows: Int[np.ndarray, "*some"]) -> Float[np.ndarray, "*some both"]:
+        return np.concatenate([self.first[rows], self.second[rows]], axis=-1)
+
+
+Layer = np.ndarray | EditedLayer | JoinedLayer
+"""The states [row, dim] of a layer."""
+
+
+def _parts(layer: Layer) -> list[np.ndarray]:
+    """The arrays in which the states of a layer lie."""
+    if isinstance(layer, JoinedLayer):
+        return [layer.first, layer.second]
+    return [layer.states if isinstance(layer, EditedLayer) else layer]
+
+
 @dataclass(frozen=True)
 class SplitRows:
     """The examples of one split: `index[example, slot]` are rows of every layer.
@@ -33,7 +83,7 @@ class SplitRows:
     multiplied behind them: features = (slots, and one if product) x dims.
     """
 
-    layers: Sequence[np.ndarray]
+    layers: Sequence[Layer]
     index: Int[np.ndarray, "example slot"]
     product: bool = False
 
@@ -49,11 +99,11 @@ class SplitRows:
         return replace(self, index=self.index[examples])
 
     @cached_property
-    def _views(self) -> list[Tensor]:
+    def _views(self) -> list[list[Tensor]]:
         with warnings.catch_warnings():
             # A cache is mapped read-only, and is only read here.
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            return [torch.from_numpy(np.asarray(layer)) for layer in self.layers]
+            return [[torch.from_numpy(np.asarray(states)) for states in _parts(layer)] for layer in self.layers]
 
     @cached_property
     def _breaks(self) -> Int[np.ndarray, "example slot"]:
@@ -97,12 +147,11 @@ class SplitRows:
 
     def announce(self, ranges: Sequence[Range], layers: Sequence[int]) -> None:
         """Ask the kernel to fetch the pages of some ranges that will be read soon, without waiting for them."""
-        for layer in layers:
-            mapped = getattr(self.layers[layer], "_mmap", None)
+        for states in (part for layer in layers for part in _parts(self.layers[layer])):
+            mapped = getattr(states, "_mmap", None)
             if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
                 continue
-            values = self.layers[layer]
-            row_bytes, begin = values.strides[0], getattr(values, "offset", 0) % mmap.ALLOCATIONGRANULARITY
+            row_bytes, begin = states.strides[0], getattr(states, "offset", 0) % mmap.ALLOCATIONGRANULARITY
             for start, stop in ranges:
                 first, last = int(self.index[start].min()), int(self.index[stop - 1].max())
                 if not 0 <= last - first < 2 * (stop - start):
@@ -112,16 +161,22 @@ class SplitRows:
                 mapped.madvise(mmap.MADV_WILLNEED, offset, min(length, len(mapped) - offset))
 
     def _copy(self, ranges: Sequence[Range], layer: int, out: Float[Tensor, "row feature"]) -> None:
-        view, place = self._views[layer], 0
-        dim = view.shape[1]
+        source, place, dim = self.layers[layer], 0, self.layers[layer].shape[1]
         for start, stop in ranges:
             for slot in range(self.index.shape[1]):
-                target = out[place : place + stop - start, slot * dim : (slot + 1) * dim]
-                if self._breaks[start, slot] == self._breaks[stop - 1, slot]:
-                    first = int(self.index[start, slot])
-                    target.copy_(view[first : first + stop - start])
-                else:
-                    target.copy_(view[torch.from_numpy(self.index[start:stop, slot].copy())])
+                column = slot * dim
+                for view in self._views[layer]:
+                    target = out[place : place + stop - start, column : column + view.shape[1]]
+                    states = self._pick(view, slot, start, stop)
+                    target.copy_(source.apply(states) if isinstance(source, EditedLayer) else states)
+                    column += view.shape[1]
             place += stop - start
         if self.product:
             torch.mul(out[:place, :dim], out[:place, dim : 2 * dim], out=out[:place, 2 * dim :])
+
+    def _pick(self, view: Float[Tensor, "row dim"], slot: int, start: int, stop: int) -> Float[Tensor, "some dim"]:
+        """The rows of some examples: a slice where they follow each other."""
+        if self._breaks[start, slot] == self._breaks[stop - 1, slot]:
+            first = int(self.index[start, slot])
+            return view[first : first + stop - start]
+        return view[torch.from_numpy(self.index[start:stop, slot].copy())]

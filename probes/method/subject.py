@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from probes.cache import Cache
@@ -49,12 +50,20 @@ class Subject:
             return self.given
         from probes.encoder.extract import extract  # here: states that were adopted need no transformers
 
-        return extract(self.encoder, self.corpus, self.unit, notify=self.notify)
+        start = perf_counter()
+        cache = extract(self.encoder, self.corpus, self.unit, notify=self.notify)
+        self.__dict__["encode_seconds"] = perf_counter() - start
+        return cache
 
     @property
     def has_read_cache(self) -> bool:
         """Whether a method asked for states."""
         return "cache" in self.__dict__
+
+    @cached_property
+    def encode_seconds(self) -> float:
+        """Wall time of finding or writing the cache; 0 where none was asked for."""
+        return 0.0
 
     @cached_property
     def task(self) -> Task:

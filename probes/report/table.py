@@ -91,6 +91,11 @@ def _section(records: Sequence[Record], heading: str) -> list[str]:
     lines = markdown_rows(header, _curve_rows(records, "accuracy"))
     for metric in official_scores(records):
         lines += ["", f"{heading} Official score: {metric}", "", *markdown_rows(header, _curve_rows(records, metric))]
+    for split in dict.fromkeys(score.split for score in records[0].scores if score.split.startswith("test.")):
+        lines += ["", f"{heading} The same probes on {split.removeprefix('test.')}", ""]
+        lines += markdown_rows(header, _curve_rows(records, "accuracy", split))
+        floors = (f"{one.variant} {percent(one.value)}" for one in records[0].select(layer=None, split=split))
+        lines += ["", f"Floors there: {', '.join(floors)}."]
     for record in (record for record in records if tested_controls(record)):
         lines += ["", f"{heading} Controls: {_column(record)}", ""]
         header = ("layer", "task", *_control_names(record), "seen types", "unseen types")
@@ -107,11 +112,11 @@ def _column(record: Record) -> str:
     return f"{record.config['encoder']['name']}, {twin_label(record)}"
 
 
-def _curve_rows(records: Sequence[Record], metric: str) -> Iterable[tuple[str, ...]]:
+def _curve_rows(records: Sequence[Record], metric: str, split: str = "test") -> Iterable[tuple[str, ...]]:
     for layer in range(max(len(record.layers) for record in records)):
         cells = []
         for record in records:
-            scores = record.select(variant="task", layer=layer, metric=metric)
+            scores = record.select(variant="task", layer=layer, metric=metric, split=split)
             cells.append(f"{percent(scores[0].value)} {interval(scores[0])}" if scores else "")
         yield ("emb" if layer == 0 else str(layer), *cells)
 

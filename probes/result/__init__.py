@@ -1,7 +1,7 @@
 """What is kept of a curve: its JSON, the outcome of every test example, and the frame over many."""
 
 from probes.result.analysis import Analysis, Finding, Panel, read_analysis, write_analysis
-from probes.result.frame import to_frame
+from probes.result.frame import findings_frame, to_frame
 from probes.result.outcome import Outcomes, load_outcomes, save_outcomes
 from probes.result.record import Confusion, Fingerprints, GridRow, ProbeRow, Record, Score, read_record, write_record
 
@@ -16,6 +16,7 @@ __all__ = [
     "ProbeRow",
     "Record",
     "Score",
+    "findings_frame",
     "load_outcomes",
     "read_analysis",
     "read_record",

@@ -1,12 +1,16 @@
 """Many curves as one table of scores."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from probes.result.analysis import Analysis
 from probes.result.record import Record
 
 if TYPE_CHECKING:
     import pandas
+
+
+Kept = TypeVar("Kept", Record, Analysis)
 
 
 def to_frame(records: Iterable[Record]) -> "pandas.DataFrame":
@@ -31,26 +35,51 @@ def to_frame(records: Iterable[Record]) -> "pandas.DataFrame":
     return pandas.DataFrame(rows)
 
 
-def shown_order(record: Record) -> tuple[Any, ...]:
+def findings_frame(analyses: Iterable[Analysis]) -> "pandas.DataFrame":
+    """One row a finding: where it comes from, then all its fields, its coordinates as `key=value`."""
+    import pandas
+
+    rows = [
+        {
+            "experiment": one.experiment,
+            "run_id": one.run_id,
+            "encoder": one.config["encoder"]["name"],
+            "twin": twin_label(one),
+            "method": one.method,
+            "task": one.task,
+            "layer_name": None if finding.layer is None else one.layers[finding.layer],
+            **finding.model_dump(exclude={"at"}),
+            "at": ";".join(f"{key}={value}" for key, value in finding.at.items()),
+        }
+        for one in analyses
+        for finding in one.findings
+    ]
+    return pandas.DataFrame(rows)
+
+
+def shown_order(record: Record | Analysis) -> tuple[Any, ...]:
     """What curves are sorted by in tables and figures: pretrained before twins, these by kind and seed."""
     encoder = record.config["encoder"]
     twin = encoder.get("twin") or {}
     return (bool(twin), encoder["name"], twin.get("kind", ""), twin.get("seed", 0), record.task, record.run_id)
 
 
-def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
+def panels(records: Sequence[Kept]) -> dict[str, list[Kept]]:
     """Curves that belong side by side, by what is asked: the task, with corpus and pooling where these differ too."""
-    asked: dict[str, list[Record]] = {}
+    asked: dict[str, list[Kept]] = {}
     for record in records:
         asked.setdefault(_question(record, records), []).append(record)
     return asked
 
 
-def _question(record: Record, records: Sequence[Record]) -> str:
-    def differ(read: Callable[[Record], Any]) -> bool:
+def _question(record: Record | Analysis, records: Sequence[Record | Analysis]) -> str:
+    def differ(read: Callable[[Record | Analysis], Any]) -> bool:
         return len({read(one) for one in records if one.task == record.task}) > 1
 
     parts = [record.task]
+    if isinstance(record, Analysis):
+        others = {one.method for one in records if isinstance(one, Analysis)}
+        parts += [record.method] if len(others) > 1 else []
     for section, key in (("corpus", "path"), ("encoder", "sentence"), ("encoder", "word")):
         if differ(lambda one, section=section, key=key: one.config[section].get(key)):
             parts.append(str(record.config[section].get(key) or "default"))
@@ -62,7 +91,7 @@ def tested_controls(record: Record) -> tuple[str, ...]:
     return tuple(control for control in record.config["task"]["controls"] if record.select(variant=control))
 
 
-def twin_label(record: Record) -> str:
+def twin_label(record: Record | Analysis) -> str:
     """`pretrained`, or the kind and seed of an untrained twin."""
     twin = record.config["encoder"].get("twin")
     return f"{twin['kind']} {twin['seed']}" if twin else "pretrained"

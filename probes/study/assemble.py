@@ -16,6 +16,7 @@ from probes.fit.fitted import FittedProbes
 from probes.result import Confusion, Fingerprints, GridRow, ProbeRow, Record, Score
 from probes.study.clock import Clock
 from probes.study.collect import Fitted
+from probes.study.elsewhere import score_elsewhere
 from probes.study.floor import control_majority, find_floors, official_score
 from probes.study.material import Material
 from probes.study.score import CAPACITY, Scorer
@@ -44,6 +45,7 @@ def assemble(
             *_dev_scores(fitted),
             *_capacity(fitted, cache),
             *scorer.rows(find_floors(fitted.task, fitted.controls)),
+            *score_elsewhere(fitted, cache, run.seed),
         ]
         for one in fitted.aside:
             # Groups are numbered as those of the task, so both are resampled by the same groups.
@@ -58,7 +60,7 @@ def assemble(
         run_id=run.run_id,
         package=PACKAGE_VERSION,
         config=plain(run),
-        environment=describe_environment(cache),
+        environment=describe_environment(cache.manifest.environment.get("device", "unknown")),
         fingerprints=Fingerprints(
             encoder=identity.get("weights") or identity_hash(identity),
             corpus=material.fingerprint,
@@ -82,12 +84,12 @@ def assemble(
     )
 
 
-def describe_environment(cache: Cache) -> dict[str, Any]:
+def describe_environment(device: str) -> dict[str, Any]:
     """Where the numbers were computed."""
     return {
         "commit": _commit(),
         "versions": library_versions(RECORDED),
-        "device": cache.manifest.environment.get("device", "unknown"),
+        "device": device,
         "threads": torch.get_num_threads(),
         "bf16_units": bool(torch.cpu._is_avx512_bf16_supported()),
     }

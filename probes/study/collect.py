@@ -43,7 +43,7 @@ def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes:
     """Predictions of every chosen probe on test."""
     test, train = task.splits["test"], task.splits["train"]
     layers = range(len(cache.layers))
-    answers = np.stack([_answer(probes, cache.layer(layer, "test"), test, layer) for layer in layers], axis=1)
+    answers = np.stack([answer(probes, cache.layer(layer, "test"), test, layer) for layer in layers], axis=1)
     names = np.asarray([control.name for control in controls])
     chosen = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
     labels = {name: np.stack([controls[int(i)].splits["test"].labels for i in every]) for name, every in chosen.items()}
@@ -58,7 +58,8 @@ def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes:
     )
 
 
-def _answer(probes: FittedProbes, states: np.ndarray, rows: Rows, layer: int) -> Int[np.ndarray, "target example"]:
+def answer(probes: FittedProbes, states: np.ndarray, rows: Rows, layer: int) -> Int[np.ndarray, "target example"]:
+    """What the probe of each target takes every example for."""
     if rows.partner is None:
         return probes.predict(states, rows.index, layer)
     return probes.compare(states, rows.index, layer, rows.partner)

@@ -1,6 +1,6 @@
 """The ten lines of every user: encode, probe, run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -14,6 +14,10 @@ from probes.config import (
     read_experiment,
 )
 from probes.errors import TaskError
+from probes.method import Subject
+from probes.result import Analysis
+from probes.study.analyse import apply_method
+from probes.study.analyses import Analyses
 from probes.study.assemble import assemble
 from probes.study.clock import Clock
 from probes.study.curve import Curve
@@ -22,7 +26,7 @@ from probes.study.execute import Notify, ask, fit_tasks
 from probes.study.material import describe
 from probes.study.plan import DEFAULT_RESULTS, plan
 from probes.study.predict import make_predictor
-from probes.study.publish import run_steps
+from probes.study.publish import run_analyses, run_steps
 from probes.types import Corpus, Unit
 
 
@@ -80,12 +84,7 @@ def probe(
     names = [task] if isinstance(task, str) else list(task)
     if not names:
         raise TaskError("At least one task was expected, but came an empty list. Name one, such as 'pos'.")
-    corpus = corpus or cache.corpus
-    if corpus is None:
-        raise TaskError(
-            f"Task {names[0]!r} needs the annotation of a corpus, but {cache.folder.name} was opened without one. "
-            f"Give it: probes.probe(cache, {names[0]!r}, corpus=...)."
-        )
+    corpus = _find_corpus(cache, corpus, names[0])
     material, clock = describe(corpus), Clock()
     shared = {"fit": settings, "seed": seed}
     asked = [{"name": name, "controls": controls, "draws": draws} for name in names]
@@ -100,6 +99,46 @@ def probe(
         predictor = None if is_adopted else make_predictor(run.encoder, run.task.name, fitted.probes)
         curves.append(Curve(record, fitted.outcomes, predictor))
     return curves[0] if isinstance(task, str) else curves
+
+
+def analyse(
+    cache: Cache,
+    method: str,
+    task: str,
+    *,
+    controls: Sequence[str] = (),
+    draws: int = 5,
+    corpus: Corpus | None = None,
+    seed: int = 0,
+    fit: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Analysis:
+    """What a method finds about a task over the states of a cache, such as `analyse(cache, "online", "pos")`.
+
+    `options` are those of the method (`probes settings --method NAME`), `fit` those of `FitConfig`; `corpus` holds the
+    annotation, by default the corpus that was encoded. Raises ConfigError, TaskError and FitError.
+    """
+    corpus = _find_corpus(cache, corpus, task)
+    material = describe(corpus)
+    settings = {
+        "task": {"name": task, "controls": controls, "draws": draws},
+        "fit": dict(fit or {}),
+        "seed": seed,
+        "method": {"name": method, "options": options},
+    }
+    run = _make_run(cache, corpus.name, material.fingerprint, settings)
+    subject = Subject(run, corpus, given=cache)
+    return apply_method(subject, material, names=("python", ""), seconds={})
+
+
+def _find_corpus(cache: Cache, corpus: Corpus | None, task: str) -> Corpus:
+    corpus = corpus or cache.corpus
+    if corpus is None:
+        raise TaskError(
+            f"Task {task!r} needs the annotation of a corpus, but {cache.folder.name} was opened without one. "
+            f"Give it: probes.probe(cache, {task!r}, corpus=...)."
+        )
+    return corpus
 
 
 def _make_run(cache: Cache, corpus: str, fingerprint: str, settings: dict[str, Any]) -> Run:
@@ -120,13 +159,15 @@ def run(
     results: str | Path = DEFAULT_RESULTS,
     refresh: bool = False,
     notify: Notify = lambda message: None,
-) -> Curves:
+) -> Curves | Analyses:
     """Every run of an experiment, then its table and figure; runs that are done are not done again.
 
-    `experiment` is a YAML file or an `Experiment`; `overrides` are `key=value`. Raises the error of the first
-    run that fails; runs before it are kept.
+    `experiment` is a YAML file or an `Experiment`; `overrides` are `key=value`. Gives curves, or analyses where the
+    experiment names a method. Raises the error of the first run that fails; runs before it are kept.
     """
     if not isinstance(experiment, Experiment):
         experiment = read_experiment(experiment, overrides)
     steps = plan(experiment, Path(results))
+    if steps[0].run.method is not None:
+        return Analyses(run_analyses(steps, Path(results), refresh=refresh, notify=notify).analyses)
     return Curves(run_steps(steps, Path(results), refresh=refresh, notify=notify).curves)

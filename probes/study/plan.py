@@ -8,6 +8,7 @@ from probes.cache import Layout, caches_folder
 from probes.cache.space import estimate_bytes
 from probes.config import Experiment, Run
 from probes.errors import ConfigError
+from probes.method import check_method
 from probes.study.material import material_key, read_sentences
 from probes.task import unit_of
 from probes.types import Corpus, Unit
@@ -33,7 +34,8 @@ class Step:
 
     @property
     def is_written(self) -> bool:
-        return self.record_path.is_file() and self.outcomes_path.is_file()
+        has_outcomes = self.run.method is not None or self.outcomes_path.is_file()
+        return self.record_path.is_file() and has_outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,20 @@ class DiskNeed:
 
 
 def plan(experiment: Experiment, results: Path = DEFAULT_RESULTS) -> list[Step]:
-    """The runs of an experiment in order; raises TaskError for a task that nobody knows."""
+    """The runs of an experiment in order.
+
+    Raises TaskError for a task and ConfigError for a method or an option of it that nobody knows.
+    """
     runs = experiment.expand()
     for run in runs:
         unit_of(run.task.name)
+        if run.method is not None:
+            check_method(run.method)
+    if len({run.method is None for run in runs}) > 1:
+        raise ConfigError(
+            f"{experiment.name}: the runs of an experiment should all be curves or all be analyses, but only some "
+            f"have a method. Write two files."
+        )
     return [Step(experiment, run, results) for run in runs]
 
 

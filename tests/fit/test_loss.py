@@ -149,3 +149,18 @@ def test_of_minimal_pairs_dev_counts_the_pairs_whatever_the_batches():
     assert alone.accuracy().item() == 0.5
     assert paired.accuracy().item() == 1.0
     assert paired.mean_loss() == alone.mean_loss()
+
+
+def test_unknown_classes_count_nothing_and_the_others_as_if_they_were_all():
+    logits, wanted = draw_logits().requires_grad_(), draw_wanted("class")
+    is_known = torch.rand(wanted.shape, generator=torch.Generator().manual_seed(2)) < 0.4
+    found = mean_loss(logits, wanted.where(is_known, -1), "class", known=is_known.double().mean(dim=2))
+    (gradient,) = torch.autograd.grad(found.sum(), logits)
+    for layer in range(2):
+        for probe in range(3):
+            rows = is_known[layer, probe]
+            alone = logits[layer : layer + 1, probe : probe + 1, :, rows].detach().requires_grad_()
+            loss = mean_loss(alone, wanted[layer : layer + 1, probe : probe + 1, rows], "class")
+            torch.testing.assert_close(found[layer, probe], loss[0, 0])
+            torch.testing.assert_close(gradient[layer, probe][:, rows], torch.autograd.grad(loss.sum(), alone)[0][0, 0])
+            assert not gradient[layer, probe][:, ~rows].any()

@@ -1,0 +1,72 @@
+"""The lines of a panel: what figures draw and tables list of analyses."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from probes.result import Analysis, Finding, Panel
+from probes.result.frame import twin_label
+
+FIELDS = ("variant", "layer", "draw", "split", "subset", "metric")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a panel; a single point without a place on the axis is a floor."""
+
+    name: str
+    curve: str
+    """`pretrained`, or the twin."""
+    points: tuple[tuple[Any, Finding], ...]
+    """Place on the axis, and what was found there."""
+
+    @property
+    def is_floor(self) -> bool:
+        return self.points[0][0] is None
+
+
+def lines_of(panel: Panel, analyses: Sequence[Analysis]) -> list[Line]:
+    """The lines of a panel: for each analysis one for each value of `panel.lines`, in the order of the file."""
+    lines = []
+    for analysis in analyses:
+        named: dict[str, list[tuple[Any, Finding]]] = {}
+        for one in _shown(panel, analysis):
+            place, value = read(one, panel.x), read(one, panel.lines)
+            # A floor has no layer, whatever the panel's lines are.
+            name = one.variant if value is None else _name(analysis, panel, value)
+            named.setdefault(name, []).append((place, one))
+        curve = twin_label(analysis)
+        lines += [Line(name, curve, tuple(points)) for name, points in named.items()]
+    return lines
+
+
+def read(finding: Finding, key: str) -> Any:
+    """A field of a finding, or one of its coordinates; none where it has no such coordinate."""
+    return getattr(finding, key) if key in FIELDS else finding.at.get(key)
+
+
+def places_of(panel: Panel, lines: Sequence[Line]) -> list[Any]:
+    """Every place on the axis: numbers in order, names as they come."""
+    found = dict.fromkeys(place for line in lines for place, _ in line.points if place is not None)
+    places = list(found)
+    return sorted(places) if all(isinstance(place, (int, float)) for place in places) else places
+
+
+def place_name(panel: Panel, place: Any) -> str:
+    """A place as people read it: layers by their names."""
+    if panel.x == "layer":
+        return "emb" if place == 0 else str(place)
+    return f"{place:g}" if isinstance(place, float) else str(place)
+
+
+def _shown(panel: Panel, analysis: Analysis) -> Iterator[Finding]:
+    wanted = {"draw": None} | panel.where
+    for one in analysis.findings:
+        if one.metric == panel.metric and all(read(one, key) == value for key, value in wanted.items()):
+            yield one
+
+
+def _name(analysis: Analysis, panel: Panel, value: Any) -> str:
+    if panel.lines == "layer":
+        return f"layer {analysis.layers[value]}"
+    return str(value) if panel.lines in FIELDS else f"{panel.lines} {value}"
