@@ -30,4 +30,4 @@ class CorpusConfig(Settings):
     """Seed of that cut."""
     beside: dict[Name, "CorpusConfig"] = Field(default_factory=dict)
     """Other corpora by a name of one's own, such as another treebank: the test split of each is scored by the same
-    probes as split `test.NAME`; nothing is chosen or fitted on it."""
+    probes as split `test-NAME`; nothing is chosen or fitted on it."""

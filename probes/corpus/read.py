@@ -81,8 +81,13 @@ def read_corpus(source: str | CorpusConfig) -> Corpus:
         corpus = group_phrases(corpus)
     if source.dev_share is not None:
         corpus = cut_dev(corpus, share=source.dev_share, seed=source.split_seed)
-    others = {f"test.{name}": read_corpus(other)["test"] for name, other in source.beside.items()}
+    others = {f"test-{name}": _read_beside(name, other) for name, other in source.beside.items()}
     return replace(corpus, splits={**corpus.splits, **others}) if others else corpus
+
+
+def _read_beside(name: str, source: CorpusConfig) -> tuple[Sentence, ...]:
+    """The test split of another corpus; its ids may be those of the first, so they say where they are from."""
+    return tuple(replace(one, id=f"{name}/{one.id}") for one in read_corpus(source)["test"])
 
 
 def corpus_hash(corpus: Corpus) -> str:

@@ -91,8 +91,8 @@ def _section(records: Sequence[Record], heading: str) -> list[str]:
     lines = markdown_rows(header, _curve_rows(records, "accuracy"))
     for metric in official_scores(records):
         lines += ["", f"{heading} Official score: {metric}", "", *markdown_rows(header, _curve_rows(records, metric))]
-    for split in dict.fromkeys(score.split for score in records[0].scores if score.split.startswith("test.")):
-        lines += ["", f"{heading} The same probes on {split.removeprefix('test.')}", ""]
+    for split in dict.fromkeys(score.split for score in records[0].scores if score.split.startswith("test-")):
+        lines += ["", f"{heading} The same probes on {split.removeprefix('test-')}", ""]
         lines += markdown_rows(header, _curve_rows(records, "accuracy", split))
         floors = (f"{one.variant} {percent(one.value)}" for one in records[0].select(layer=None, split=split))
         lines += ["", f"Floors there: {', '.join(floors)}."]

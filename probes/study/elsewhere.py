@@ -16,7 +16,7 @@ def score_elsewhere(fitted: Fitted, cache: Cache, seed: int) -> Iterator[Score]:
     """Accuracy of every layer on each split beside test, with the floors there: what train's majorities answer."""
     train = fitted.task.splits["train"]
     for split, rows in fitted.task.splits.items():
-        if not split.startswith("test."):
+        if not split.startswith("test-"):
             continue
         for layer in range(len(cache.layers)):
             predicted = answer(fitted.probes, cache.layer(layer, split), rows, layer)[0]
