@@ -19,7 +19,10 @@ def write_small_corpus(config: CorpusConfig, folder: Path) -> list[str]:
     """A corpus that the reader of `config` reads; returns the overrides that lead to it."""
     folder.mkdir(parents=True, exist_ok=True)
     if config.reader == "grammar":
-        return ["corpus.options.size=200"]
+        return [f"corpus.options.size={200 if not config.options else 4000}"]
+    if config.beside:
+        beside = "{grammar: {reader: grammar, options: {size: 200}}}"
+        return [f"corpus.path={write_annotated_treebank(folder)}", f"corpus.beside={beside}"]
     if config.reader == "conllu" and not config.options:
         return [f"corpus.path={write_treebank(make_tiny_corpus(), folder)}/*.conllu"]
     return [f"corpus.path={WRITERS[config.reader](folder)}"]

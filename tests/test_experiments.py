@@ -7,11 +7,15 @@ import pytest
 
 from probes.config import read_experiment
 from probes.fit.gap import CONVERGED_GAP
-from probes.result import Record, load_outcomes, read_record
+from probes.result import Record, load_outcomes, read_analysis, read_record
 from tests.small import write_small_corpus
 from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus
 
 SUBSETS = {"all", "seen", "unseen", "count:1-9", "count:10-99"}
+# Settings that make a method small enough for a toy encoder on a small corpus.
+SMALLER = {
+    "online": ("method.options.orders=1", "method.options.shares=[0.2, 0.5, 1.0]", "method.options.min_steps=30"),
+}
 EXPERIMENTS = sorted((CHECKOUT / "experiments").glob("*.yaml"))
 
 
@@ -36,6 +40,10 @@ def test_experiment_runs_and_writes_every_file(path, toy_bert, tmp_path, monkeyp
     overrides = [one for one in overrides if not (asks_many and one.startswith("task."))]
     overrides += ["encoder.num_layers=2"] if asks_many else []
     overrides += write_small_corpus(runs[0].corpus, tmp_path / "small")
+    is_analysis = runs[0].method is not None
+    if is_analysis:
+        overrides = [one for one in overrides if not one.startswith("task.")]
+        overrides += [one for one in SMALLER.get(path.stem, ()) if one.partition("=")[0] not in experiment.grid]
     assert call_probes("run", path, *(part for one in overrides for part in ("--set", one))) == 0
     expected = read_experiment(path, overrides).expand()
     assert len(expected) == len(runs)
@@ -43,13 +51,18 @@ def test_experiment_runs_and_writes_every_file(path, toy_bert, tmp_path, monkeyp
     files = {str(file.relative_to(tmp_path)) for file in (tmp_path / "results").rglob("*") if file.is_file()}
     assert files == {
         *(f"results/runs/{name}/{run.file_name}" for run in expected),
-        *(f"results/outcomes/{run.run_id}.safetensors" for run in expected),
+        *(f"results/outcomes/{run.run_id}.safetensors" for run in expected if not is_analysis),
         *(f"results/tables/{name}.{kind}" for kind in ("md", "csv")),
         *(f"results/figures/{name}.{kind}" for kind in ("pdf", "png")),
     }
     mirrored = {folder.name.rpartition("-")[2] for folder in (tmp_path / "wandb").glob("offline-run-*")}
     assert mirrored == {run.run_id for run in expected}
-    for run in expected:
+    for run in expected if is_analysis else ():
+        analysis = read_analysis(Path("results", "runs", name, run.file_name))
+        assert (analysis.experiment, analysis.run_id, analysis.method) == (name, run.run_id, run.method.name)
+        shown = {panel.metric for panel in analysis.panels}
+        assert shown <= {one.metric for one in analysis.findings}, "a panel shows nothing"
+    for run in () if is_analysis else expected:
         record = read_record(Path("results", "runs", name, run.file_name))
         assert (record.experiment, record.run_id, record.question) == (name, run.run_id, read_experiment(path).question)
         assert {score.variant for score in record.scores} >= {"task", "majority"} | set(run.task.controls)

@@ -45,24 +45,36 @@ def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
 def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
     lines = lines_of(panel, analyses)
     places = places_of(panel, lines)
-    is_number = panel.x != "layer" and all(isinstance(place, (int, float)) for place in places)
-    at = {place: place if is_number else number for number, place in enumerate(places)}
-    names, curves = (
-        list(dict.fromkeys(part)) for part in zip(*((line.name, line.curve) for line in lines), strict=True)
-    )
-    for line in lines:
-        look = {"color": COLORS[names.index(line.name) % len(COLORS)], "linewidth": 1.0}
-        style, marker = LOOKS[curves.index(line.curve) % len(LOOKS)]
-        label = f"{line.name}, {line.curve}" if len(curves) > 1 else line.name
-        _draw_line(axes, line, at, 100 if panel.is_share else 1, {**look, "linestyle": style, "marker": marker}, label)
-    if is_number and places and min(places) > 0 and max(places) > WIDE * min(places):
-        axes.set_xscale("log")
-    elif not is_number:
-        rotation = 90 if max((len(str(place)) for place in places), default=0) > 3 else 0
-        axes.set_xticks(range(len(places)), [place_name(panel, place) for place in places], rotation=rotation)
-    axes.set_xlabel("layer" if panel.x == "layer" else panel.x)
-    axes.set_ylabel(f"{panel.metric}, per cent" if panel.is_share else panel.metric)
+    looks = _looks(lines)
+    scale = 100 if panel.is_share else 1
+    name = f"{panel.metric}, per cent" if panel.is_share else panel.metric
+    if panel.x != "layer" and not all(isinstance(place, (int, float)) for place in places):
+        _draw_names(axes, [(line, *look) for line, look in zip(lines, looks, strict=True)], places, scale)
+        axes.set_xlabel(name)
+    else:
+        is_number = panel.x != "layer"
+        at = {place: place if is_number else number for number, place in enumerate(places)}
+        for line, (label, look) in zip(lines, looks, strict=True):
+            _draw_line(axes, line, at, scale, look, label)
+        if not is_number:
+            axes.set_xticks(range(len(places)), [place_name(panel, place) for place in places])
+        elif places and min(places) > 0 and max(places) > WIDE * min(places):
+            axes.set_xscale("log")
+        axes.set_xlabel(panel.x)
+        axes.set_ylabel(name)
     axes.legend()
+
+
+def _looks(lines: Sequence[Line]) -> list[tuple[str, dict[str, Any]]]:
+    """Label and look of each line: its colour says the name, its marker and dashes the encoder."""
+    names, curves = (list(dict.fromkeys(part)) for part in ([line.name for line in lines], [x.curve for x in lines]))
+    looks = []
+    for line in lines:
+        style, marker = LOOKS[curves.index(line.curve) % len(LOOKS)]
+        color = COLORS[names.index(line.name) % len(COLORS)]
+        label = f"{line.name}, {line.curve}" if len(curves) > 1 else line.name
+        looks.append((label, {"color": color, "linestyle": style, "marker": marker, "linewidth": 1.0}))
+    return looks
 
 
 def _draw_line(axes: "Axes", line: Line, at: dict[Any, Any], scale: float, look: dict[str, Any], label: str) -> None:
@@ -71,9 +83,33 @@ def _draw_line(axes: "Axes", line: Line, at: dict[Any, Any], scale: float, look:
         if value is not None:
             axes.axhline(scale * value, color=GREY, linewidth=0.8, linestyle=look["linestyle"], label=label)
         return
-    points = sorted((at[place], one) for place, one in line.points if place is not None and one.value is not None)
-    x, found = [place for place, _ in points], [one for _, one in points]
-    axes.plot(x, [scale * (one.value or 0) for one in found], markersize=2.5, label=label, **look)
-    low = [scale * (one.value or 0) if one.low is None else scale * one.low for one in found]
-    high = [scale * (one.value or 0) if one.high is None else scale * one.high for one in found]
-    axes.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    places, values, low, high = _points(line, at, scale)
+    axes.plot(places, values, markersize=2.5, label=label, **look)
+    axes.fill_between(places, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def _draw_names(
+    axes: "Axes", lines: Sequence[tuple[Line, str, dict[str, Any]]], places: Sequence[Any], scale: float
+) -> None:
+    """Names stand below each other, a dot with its interval for each line."""
+    at = {place: number for number, place in enumerate(places)}
+    for line, label, look in lines:
+        rows, values, low, high = _points(line, at, scale)
+        axes.hlines(rows, low, high, color=look["color"], linewidth=0.7, alpha=0.5)
+        axes.plot(values, rows, color=look["color"], marker=look["marker"], linestyle="", markersize=2.5, label=label)
+    axes.set_yticks(range(len(places)), [str(place) for place in places], fontsize=4.5 if len(places) > 20 else 6)
+    axes.invert_yaxis()
+    axes.grid(axis="y", linewidth=0.3, color="#dddddd")
+
+
+def _points(line: Line, at: dict[Any, Any], scale: float) -> tuple[list[Any], list[float], list[float], list[float]]:
+    """Places, values and bounds of a line where it has a value; bounds are the value where nothing was resampled."""
+    found = [(at[place], one) for place, one in line.points if place is not None and one.value is not None]
+    found.sort(key=lambda point: point[0])
+    bounds = [(one.value or 0.0, one.low, one.high) for _, one in found]
+    return (
+        [place for place, _ in found],
+        [scale * value for value, _, _ in bounds],
+        [scale * (value if low is None else low) for value, low, _ in bounds],
+        [scale * (value if high is None else high) for value, _, high in bounds],
+    )

@@ -159,7 +159,8 @@ def test_malformed_yaml_names_its_line(write, text, message):
             "one: grid: unknown key 'encoder.wrd'. Known keys are 'encoder.word', 'encoder.lost_words', "
             "'encoder.store_dtype', 'encoder.twin', 'encoder.device', 'encoder.revision', 'encoder.load_dtype', "
             "'encoder.num_layers', 'encoder.compute_dtype', 'encoder.attention', 'encoder.batch_pieces', "
-            "'encoder.compile', 'encoder.length', 'encoder.max_pieces', 'encoder.name', 'encoder.sentence'. Rename it.",
+            "'encoder.compile', 'encoder.length', 'encoder.max_pieces', 'encoder.name', 'encoder.pieces', "
+            "'encoder.segments', 'encoder.sentence'. Rename it.",
         ),
         (
             SMALL + "  encoder: some-bert\ngrid: {encoder.word: [first]}\n",
@@ -191,12 +192,12 @@ def test_mistake_in_the_file_is_one_message(write, text, message):
         (
             "tsak.name=pos",
             "--set tsak.name: unknown key 'tsak.name'. Known keys are 'task', 'fit', 'seed', 'cache', 'corpus', "
-            "'encoder'. Rename it.",
+            "'method', 'encoder'. Rename it.",
         ),
         (
             "seed.x=1",
-            "--set seed.x: unknown key 'seed.x'. Known keys are 'seed', 'encoder', 'task', 'cache', 'corpus', 'fit'. "
-            "Rename it.",
+            "--set seed.x: unknown key 'seed.x'. Known keys are 'seed', 'method', 'encoder', 'task', 'cache', 'corpus', "
+            "'fit'. Rename it.",
         ),
         ("fit.l2=[]", "one: Key 'fit.l2' should have at least 1 item after validation, not 0, but is []. Change it."),
         ("seed=-1", "one: Key 'seed' should be greater than or equal to 0, but is -1. Change it."),

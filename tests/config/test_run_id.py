@@ -13,6 +13,7 @@ BASE = {
     "encoder": {"name": "bert-base-uncased", "twin": {"kind": "untrained", "seed": 0}},
     "corpus": {"reader": "conllu", "path": "en/*.conllu"},
     "task": {"name": "pos"},
+    "method": {"name": "online"},
 }
 # Another value for every key; a key that is added to the settings fails here until it has one.
 OTHER = {
@@ -26,6 +27,8 @@ OTHER = {
     "encoder.compile": True,
     "encoder.length": "truncate",
     "encoder.max_pieces": 64,
+    "encoder.pieces": "wordpiece",
+    "encoder.segments": "ones",
     "encoder.lost_words": "drop",
     "encoder.load_dtype": "bfloat16",
     "encoder.compute_dtype": "float16",
@@ -40,6 +43,7 @@ OTHER = {
     "corpus.dev_share": 0.1,
     "corpus.group_phrases": True,
     "corpus.split_seed": 1,
+    "corpus.beside": {"other": {"path": "fr/*.conllu"}},
     "task.name": "label",
     "task.controls": ["word_type"],
     "task.draws": 2,
@@ -67,6 +71,8 @@ OTHER = {
     "fit.precision": "float32",
     "fit.gap": "none",
     "fit.init": 1,
+    "method.name": "sweep",
+    "method.options": {"axes": {"rank": [2]}},
     "cache.keep": "pretrained",
     "seed": 1,
 }
