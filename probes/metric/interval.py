@@ -1,5 +1,6 @@
 """Intervals that respect clusters: groups (documents) are resampled, never single words."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,15 +48,18 @@ def resample_sums(sums: Float[np.ndarray, "*curve group"], seed: int) -> Float[n
     num_groups = sums.shape[-1]
     if num_groups < 2:
         return np.full((*sums.shape[:-1], RESAMPLES), np.nan)
+    flat = sums.reshape(-1, num_groups)
+    parts = [flat @ draws.T for draws in resample_groups(num_groups, seed)]
+    return np.concatenate(parts, axis=1).reshape(*sums.shape[:-1], RESAMPLES)
+
+
+def resample_groups(num_groups: int, seed: int) -> Iterator[Float[np.ndarray, "resample group"]]:
+    """How often each group is drawn, some resamples at a time; the same draws as those of `resample_sums`."""
     stream = generator(seed, "metric.bootstrap")
     chunk = max(1, min(RESAMPLES, CHUNK_VALUES // num_groups))
-    flat = sums.reshape(-1, num_groups)
-    parts = []
     for start in range(0, RESAMPLES, chunk):
         size = min(chunk, RESAMPLES - start)
-        draws = stream.multinomial(num_groups, np.full(num_groups, 1 / num_groups), size=size)
-        parts.append(flat @ draws.T.astype(np.float64))
-    return np.concatenate(parts, axis=1).reshape(*sums.shape[:-1], RESAMPLES)
+        yield stream.multinomial(num_groups, np.full(num_groups, 1 / num_groups), size=size).astype(np.float64)
 
 
 def f1_counts(
