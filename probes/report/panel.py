@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 COLORS = (BLUE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", ORANGE, "#000000")
 LOOKS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+# A longer legend would hide the lines: it stands below the panel.
+MOST_INSIDE = 6
 # Places on an axis of numbers that reach over more than this are drawn by their logarithm.
 WIDE = 20
 
@@ -62,7 +64,10 @@ def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
             axes.set_xscale("log")
         axes.set_xlabel(panel.x)
         axes.set_ylabel(name)
-    axes.legend()
+    if len(lines) > MOST_INSIDE:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+    else:
+        axes.legend()
 
 
 def _looks(lines: Sequence[Line]) -> list[tuple[str, dict[str, Any]]]:

@@ -15,7 +15,6 @@ from probes.config import (
 )
 from probes.errors import TaskError
 from probes.method import Subject
-from probes.result import Analysis
 from probes.study.analyse import apply_method
 from probes.study.analyses import Analyses
 from probes.study.assemble import assemble
@@ -112,7 +111,7 @@ def analyse(
     seed: int = 0,
     fit: Mapping[str, Any] | None = None,
     **options: Any,
-) -> Analysis:
+) -> Analyses:
     """What a method finds about a task over the states of a cache, such as `analyse(cache, "online", "pos")`.
 
     `options` are those of the method (`probes settings --method NAME`), `fit` those of `FitConfig`; `corpus` holds the
@@ -128,7 +127,7 @@ def analyse(
     }
     run = _make_run(cache, corpus.name, material.fingerprint, settings)
     subject = Subject(run, corpus, given=cache)
-    return apply_method(subject, material, names=("python", ""), seconds={})
+    return Analyses((apply_method(subject, material, names=("python", ""), seconds={}),))
 
 
 def _find_corpus(cache: Cache, corpus: Corpus | None, task: str) -> Corpus:

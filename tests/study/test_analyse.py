@@ -91,7 +91,7 @@ def test_python_finds_what_the_command_finds(file, toy_bert, tmp_path):
     first = experiment.expand()[0]
     cache = probes.encode(first.encoder, probes.read_corpus(first.corpus))
     fit = first.fit.model_dump(exclude_defaults=True)
-    found = probes.analyse(cache, "information", "pos", controls=["word_type"], draws=2, fit=fit, conditional=False)
+    (found,) = probes.analyse(cache, "information", "pos", controls=["word_type"], draws=2, fit=fit, conditional=False)
     assert [row.value for row in found.findings] == pytest.approx([row.value for row in one.findings], rel=1e-5)
 
 
