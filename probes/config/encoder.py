@@ -13,8 +13,10 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 class TwinConfig(Settings):
     """An untrained copy of the encoder."""
 
-    kind: Literal["untrained", "random_blocks"] = "untrained"
-    """`untrained`: every parameter is drawn anew. `random_blocks`: pretrained embeddings under random blocks."""
+    kind: Literal["untrained", "random_blocks", "kept_norms"] = "untrained"
+    """`untrained`: every parameter is drawn anew. `random_blocks`: pretrained embeddings under random blocks.
+    `kept_norms`: as published by Jawahar et al. (2019), Linear and Embedding weights from Xavier's uniform
+    distribution with biases of .01, while every LayerNorm stays as it was trained."""
     seed: int = Field(default=0, ge=0)
     """Seed of the new weights."""
 
@@ -43,6 +45,11 @@ class EncoderConfig(Settings):
     half, and each word has its vector from the window in which it stands farthest from an edge."""
     max_pieces: int | None = Field(default=None, ge=3)
     """Longest text in pieces, special pieces included; by default as many as the encoder has positions."""
+    pieces: Literal["own", "wordpiece"] = "own"
+    """How a word is cut. `wordpiece`: at once into WordPieces, without the tokenizer's normaliser and its cuts at
+    punctuation, as Hewitt and Manning's (2019) code does it; what an uncased vocabulary lacks is unknown then."""
+    segments: Literal["own", "ones"] = "own"
+    """Segment of every piece. `ones`: the second segment for all, as Hewitt and Manning's (2019) code feeds it."""
     lost_words: Literal["error", "drop"] = "error"
     """What happens to a word of which the tokenizer leaves no piece."""
     load_dtype: Dtype = "float32"

@@ -62,6 +62,8 @@ def describe_identity(encoder: FrozenEncoder, texts: Texts, unit: Unit) -> dict[
     version of the planner; so a cache is found without tokenising the corpus again.
     """
     config = encoder.config
+    # Only where they are not the texts' own: caches that were written before there was a choice stay valid.
+    segments = {} if config.segments == "own" else {"segments": config.segments}
     return {
         "schema": SCHEMA,
         "weights": encoder.weights_hash,
@@ -81,4 +83,5 @@ def describe_identity(encoder: FrozenEncoder, texts: Texts, unit: Unit) -> dict[
         "device": encoder.device.type,
         "matmul_precision": torch.get_float32_matmul_precision(),
         "libraries": library_versions(),
+        **segments,
     }

@@ -28,6 +28,11 @@ NOT_COMPUTED = {"_name_or_path", "transformers_version", "architectures", "dtype
 FINAL_NORMS = ("ln_f", "final_norm", "final_layer_norm", "norm")
 
 
+def has_segments(settings: Any) -> bool:
+    """Whether a model, by its configuration, tells segments apart by an embedding."""
+    return (getattr(settings, "type_vocab_size", 0) or 0) > 1
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What an encoder says about a batch of texts.
@@ -145,7 +150,7 @@ class FrozenEncoder:
         """Texts as tensors of one length on the CPU, under the names that the model takes.
 
         Segments go in wherever the model has an embedding of segments, also if its tokenizer names none; nowhere
-        else, since GPT-2 would take them for pieces.
+        else, since GPT-2 would take them for pieces. With `segments: ones` every piece is of the second.
         """
         shape = (len(pieces), max(len(text) for text in pieces))
         ids = np.full(shape, self.tokenizer.pad_token_id, dtype=np.int64)
@@ -153,9 +158,9 @@ class FrozenEncoder:
         for number, text in enumerate(pieces):
             ids[number, : len(text)] = text
             mask[number, : len(text)] = 1
-            types[number, : len(text)] = segments[number]
+            types[number, : len(text)] = 1 if self.config.segments == "ones" else segments[number]
         made = {"input_ids": ids, "attention_mask": mask}
-        if (getattr(self.model.config, "type_vocab_size", 0) or 0) > 1:
+        if has_segments(self.model.config):
             made["token_type_ids"] = types
         return {name: torch.from_numpy(numbers) for name, numbers in made.items()}
 

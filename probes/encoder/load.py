@@ -10,10 +10,12 @@ from typing import Any
 import torch
 import transformers
 from safetensors import SafetensorError
+from tokenizers import normalizers, pre_tokenizers
+from tokenizers.models import WordPiece
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from probes.config import EncoderConfig
-from probes.encoder.frozen import FrozenEncoder
+from probes.encoder.frozen import FrozenEncoder, has_segments
 from probes.encoder.place import UnknownEncoderError, locate_encoder
 from probes.encoder.twin import build_twin
 from probes.errors import EncoderError
@@ -34,6 +36,11 @@ def load_encoder(config: EncoderConfig | str, *, pooler: bool = False) -> Frozen
     with _explain_missing(config):
         model = _load_model(place, config, pooler)
         tokenizer = _load_tokenizer(place, config, model.config.model_type)
+    if config.segments == "ones" and not has_segments(model.config):
+        raise EncoderError(
+            f"encoder.segments: ones needs an encoder that tells segments apart, but {config.name!r} "
+            f"({type(model).__name__}) has no embedding of them. Leave encoder.segments at own."
+        )
     if config.twin is not None:
         model = build_twin(model, config.twin)
     if config.load_dtype != config.compute_dtype:
@@ -146,9 +153,22 @@ def _load_tokenizer(place: str, config: EncoderConfig, model_type: str) -> PreTr
     if tokenizer.pad_token is None:
         # GPT-2 has none. Whatever stands on padding is masked, so any piece will do.
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    if config.pieces == "wordpiece":
+        _leave_wordpiece(tokenizer, config)
     # A saved tokenizer may pad and cut on the left; positions, rows and [CLS] are counted from the left here.
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
+
+
+def _leave_wordpiece(tokenizer: PreTrainedTokenizerBase, config: EncoderConfig) -> None:
+    """Take normaliser and cuts at punctuation away: words are what stands between spaces."""
+    rules: Any = tokenizer.backend_tokenizer
+    if not isinstance(rules.model, WordPiece):
+        raise EncoderError(
+            f"encoder.pieces: wordpiece needs a tokenizer of WordPieces, but that of {config.name!r} is one of "
+            f"{type(rules.model).__name__}. Leave encoder.pieces at own."
+        )
+    rules.normalizer, rules.pre_tokenizer = normalizers.Sequence([]), pre_tokenizers.WhitespaceSplit()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Untrained twins: the same architecture, weights that never saw text."""
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -10,19 +11,24 @@ from probes.config import TwinConfig
 from probes.errors import EncoderError
 from probes.seed import stream_seed
 
+PUBLISHED_BIAS = 0.01
+
 
 def build_twin(pretrained: PreTrainedModel, config: TwinConfig) -> PreTrainedModel:
     """A copy of `pretrained` whose parameters are drawn anew from its configuration and the twin's seed.
 
     `init_weights()` on a loaded model changes nothing in transformers 5 (its modules are flagged as
     initialised), so the twin is built from the configuration, and no tensor may equal the pretrained one.
-    `random_blocks` then takes the pretrained embeddings back. Raises EncoderError if weights are left over.
+    `random_blocks` then takes the pretrained embeddings back, `kept_norms` the norms. Raises EncoderError if
+    weights are left over.
     """
     has_pooler = getattr(pretrained, "pooler", None) is not None
     options = {} if has_pooler or not hasattr(pretrained, "pooler") else {"add_pooling_layer": False}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.seed, "encoder.twin"))
         twin = AutoModel.from_config(pretrained.config, dtype=pretrained.dtype, **options)
+        if config.kind == "kept_norms":
+            _redraw_as_published(twin)
     left = unchanged_parameters(twin, pretrained)
     if left:
         raise EncoderError(
@@ -31,7 +37,39 @@ def build_twin(pretrained: PreTrainedModel, config: TwinConfig) -> PreTrainedMod
         )
     if config.kind == "random_blocks":
         _embeddings(twin).load_state_dict(_embeddings(pretrained).state_dict())
+    if config.kind == "kept_norms":
+        norms = dict(pretrained.named_modules())
+        for name, module in _owners(twin):
+            if _is_norm(module):
+                module.load_state_dict(norms[name].state_dict())
     return twin
+
+
+def _owners(model: PreTrainedModel) -> Iterator[tuple[str, nn.Module]]:
+    """The modules that hold parameters themselves."""
+    for name, module in model.named_modules():
+        if next(module.parameters(recurse=False), None) is not None:
+            yield name, module
+
+
+def _is_norm(module: nn.Module) -> bool:
+    """LayerNorm and its relatives: many architectures have one of their own."""
+    return type(module).__name__.endswith("Norm")
+
+
+def _redraw_as_published(twin: PreTrainedModel) -> None:
+    """Linear and Embedding as Jawahar et al. (2019) draw them; raises EncoderError where others hold weights."""
+    for name, module in _owners(twin):
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            nn.init.xavier_uniform_(module.weight)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.constant_(module.bias, PUBLISHED_BIAS)
+        elif not _is_norm(module):
+            raise EncoderError(
+                f"A twin of kind kept_norms draws Linear and Embedding modules anew and keeps norms, but in "
+                f"{type(twin).__name__} {name or 'the model itself'} is a {type(module).__name__} with weights of its "
+                f"own. Use kind: untrained."
+            )
 
 
 def _embeddings(model: PreTrainedModel) -> nn.Module:

@@ -16,11 +16,12 @@ from pydantic import Field
 
 from probes.config import FitConfig, Settings
 from probes.method.build import Method
-from probes.method.portion import code_portions, cut_portions, find_sentences, leave_out_small
+from probes.method.portion import code_portions, cut_portions, leave_out_small
 from probes.method.subject import Findings, Subject
 from probes.metric.codelength import compression, entropy_bits, sample_complexity, surplus_bits
 from probes.metric.interval import percentile_interval, resample_sums, sum_by_group
 from probes.result import Finding, Panel
+from probes.task.portion import units_of_portions
 from probes.types import Task
 
 TASK = "task"
@@ -67,8 +68,8 @@ def find_codes(subject: Subject, settings: OnlineSettings) -> Findings:
 
 def _code(subject: Subject, tasks: tuple[Task, ...], settings: OnlineSettings, config: FitConfig, order: int) -> Code:
     train, num_labels = tasks[0].splits["train"], len(tasks[0].labels)
-    sentences = find_sentences(subject.cache, train)
-    portions = cut_portions(sentences, settings.shares, seed=subject.seed, order=order)
+    units = units_of_portions(train, subject.cache.index("train"))
+    portions = cut_portions(units, settings.shares, seed=subject.seed, order=order)
     portions = leave_out_small(portions, num_labels, "method 'online'")
     num_groups, shape = int(train.groups.max()) + 1, (len(subject.cache.layers), len(tasks))
     first = portions.portion(0)

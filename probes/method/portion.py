@@ -14,6 +14,7 @@ from probes.fit.fitted import FittedProbes
 from probes.fit.loss import UNKNOWN
 from probes.fit.question import Question
 from probes.seed import generator
+from probes.task.portion import take_rows
 from probes.types import Rows, Task
 
 # Prefixes of a small share of the examples are fitted in one stack, up to this many times the smallest.
@@ -40,23 +41,18 @@ class Portions:
         return np.sort(self.order[start : self.ends[number]])
 
 
-def find_sentences(cache: Cache, rows: Rows) -> Int[np.ndarray, " example"]:
-    """The number of the sentence that each example of train stands in."""
-    return np.searchsorted(cache.index("train").offsets, rows.index[:, 0], side="right") - 1
-
-
-def cut_portions(sentences: Int[np.ndarray, " example"], shares: Sequence[float], *, seed: int, order: int) -> Portions:
-    """Whole sentences in one seeded order, cut where the shares of examples are reached.
+def cut_portions(units: Int[np.ndarray, " example"], shares: Sequence[float], *, seed: int, order: int) -> Portions:
+    """Whole units (sentences) in one seeded order, cut where the shares of examples are reached.
 
     >>> cut_portions(np.array([0, 0, 1, 2, 3]), (0.4, 1.0), seed=0, order=0).sizes.sum()
     np.int64(5)
     """
-    names, codes = np.unique(sentences, return_inverse=True)
+    names, codes = np.unique(units, return_inverse=True)
     rank = generator(seed, "method.portions", order).permutation(len(names))
     examples = np.argsort(rank[codes], kind="stable")
-    # The examples up to each sentence's end, in the order of sending.
+    # The examples up to each unit's end, in the order of sending.
     reached = np.cumsum(np.bincount(rank[codes]))
-    wanted = np.ceil(np.asarray(shares) * len(sentences) - 1e-9)
+    wanted = np.ceil(np.asarray(shares) * len(units) - 1e-9)
     ends = reached[np.minimum(np.searchsorted(reached, wanted), len(reached) - 1)]
     return Portions(examples, np.unique(ends))
 
@@ -102,12 +98,7 @@ def sample_dev(rows: Rows, *, seed: int, limit: int = DEV_EXAMPLES) -> Int[np.nd
 
 def take(task: Task, chosen: Mapping[str, Int[np.ndarray, " some"]]) -> Task:
     """A task on some examples of train and dev: what a fit reads of it."""
-    splits = {
-        split: Rows(rows.index[some], rows.labels[some], rows.groups[some], rows.words[some])
-        for split, some in chosen.items()
-        for rows in [task.splits[split]]
-    }
-    return replace(task, splits=splits)
+    return replace(task, splits={split: take_rows(task.splits[split], some) for split, some in chosen.items()})
 
 
 def fit_prefixes(

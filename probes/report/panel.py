@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from probes.report.figure import BLUE, COLUMN_INCHES, GREEN, GREY, METADATA, MOST_COLUMNS, ORANGE, STYLE
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 COLORS = (BLUE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", ORANGE, "#000000")
 LOOKS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+TITLE_WIDTH = 48
 # A longer legend would hide the lines: it stands below the panel.
 MOST_INSIDE = 6
 # Places on an axis of numbers that reach over more than this are drawn by their logarithm.
@@ -36,7 +38,7 @@ def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
         for axes, (name, part, panel) in zip(every, cells, strict=False):
             _draw(axes, panel, part)
             title = f"{name}: {panel.title}" if len(asked) > 1 else panel.title
-            axes.set_title(title, fontsize=7, loc="left")
+            axes.set_title(fill(title, TITLE_WIDTH), fontsize=7, loc="left")
         for axes in every[len(cells) :]:
             axes.set_axis_off()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,8 +66,9 @@ def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
             axes.set_xscale("log")
         axes.set_xlabel(panel.x)
         axes.set_ylabel(name)
-    if len(lines) > MOST_INSIDE:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+    is_named = axes.yaxis_inverted()
+    if len(lines) > MOST_INSIDE or is_named:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2 if is_named else 3)
     else:
         axes.legend()
 

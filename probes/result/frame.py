@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas
 
 
+# Settings beside the task that make another question, where the runs of an experiment differ in them.
+ASIDE = (("corpus", "path"), *(("encoder", key) for key in ("sentence", "word", "segments", "pieces")))
 Kept = TypeVar("Kept", Record, Analysis)
 
 
@@ -80,7 +82,7 @@ def _question(record: Record | Analysis, records: Sequence[Record | Analysis]) -
     if isinstance(record, Analysis):
         others = {one.method for one in records if isinstance(one, Analysis)}
         parts += [record.method] if len(others) > 1 else []
-    for section, key in (("corpus", "path"), ("encoder", "sentence"), ("encoder", "word")):
+    for section, key in ASIDE:
         if differ(lambda one, section=section, key=key: one.config[section].get(key)):
             parts.append(str(record.config[section].get(key) or "default"))
     return ", ".join(parts)

@@ -34,7 +34,7 @@ def encode(
     corpus: Corpus,
     *,
     unit: Unit | None = None,
-    twin: Literal["untrained", "random_blocks"] | None = None,
+    twin: Literal["untrained", "random_blocks", "kept_norms"] | None = None,
     seed: int = 0,
     **settings: Any,
 ) -> Cache:

@@ -22,6 +22,7 @@ from probes.types import Corpus, Sentence
 from tests.toy import save_toy_bert
 
 WORDS = {"a": ("the", "dog", "sees"), "b": ("a", "big", "cat"), "c": ("x12", "runs")}
+KINDS = ("untrained", "random_blocks", "kept_norms")
 Folder = Callable[..., str]
 
 
@@ -62,6 +63,8 @@ def folder_of(small: Path, tmp_path: Path) -> Folder:
         {"store_dtype": "float32"},
         {"attention": "eager"},
         {"batch_pieces": 8},
+        {"segments": "ones"},
+        {"pieces": "wordpiece"},
     ],
     ids=lambda settings: "-".join(map(str, *settings.items())),
 )
@@ -135,9 +138,9 @@ def test_one_bit_of_the_weights_is_another_cache(folder_of: Folder, small: Path)
 
 
 def test_twins_are_other_caches(folder_of: Folder) -> None:
-    twins = ({"kind": kind, "seed": seed} for kind in ("untrained", "random_blocks") for seed in (0, 1))
+    twins = ({"kind": kind, "seed": seed} for kind in KINDS for seed in (0, 1))
     hashes = [folder_of().rpartition("-")[2], *(folder_of(twin=twin).rpartition("-")[2] for twin in twins)]
-    assert len(set(hashes)) == 5
+    assert len(set(hashes)) == 1 + 2 * len(KINDS)
 
 
 @pytest.mark.parametrize("change", [('"lowercase": true', '"lowercase": false'), ('"x": ', '"ü": ')])

@@ -196,8 +196,8 @@ def test_mistake_in_the_file_is_one_message(write, text, message):
         ),
         (
             "seed.x=1",
-            "--set seed.x: unknown key 'seed.x'. Known keys are 'seed', 'method', 'encoder', 'task', 'cache', 'corpus', "
-            "'fit'. Rename it.",
+            "--set seed.x: unknown key 'seed.x'. Known keys are 'seed', 'method', 'encoder', 'task', 'cache', "
+            "'corpus', 'fit'. Rename it.",
         ),
         ("fit.l2=[]", "one: Key 'fit.l2' should have at least 1 item after validation, not 0, but is []. Change it."),
         ("seed=-1", "one: Key 'seed' should be greater than or equal to 0, but is -1. Change it."),

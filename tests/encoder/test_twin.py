@@ -66,7 +66,7 @@ def test_twin_keeps_load_settings(load: Load) -> None:
     assert twin(["the dog"], attentions=True).attentions is not None
 
 
-@pytest.mark.parametrize("kind", ["untrained", "random_blocks"])
+@pytest.mark.parametrize("kind", ["untrained", "random_blocks", "kept_norms"])
 def test_twin_leaves_the_global_random_state(kind: str, load: Load) -> None:
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].tolist()
     load(twin=TwinConfig(kind=kind, seed=5))
@@ -91,6 +91,44 @@ def test_random_blocks_keeps_the_embeddings_and_nothing_else(
     mine, theirs = mixed(["the dog sees"]).hidden_states, toy(["the dog sees"]).hidden_states
     assert torch.equal(mine[0], theirs[0])
     assert not any(torch.allclose(a, b, atol=0.1) for a, b in zip(mine[1:], theirs[1:], strict=True))
+
+
+def test_kept_norms_keeps_the_norms_and_nothing_else(toy: FrozenEncoder, load: Load) -> None:
+    old, new = parameters(toy), parameters(load(twin=TwinConfig(kind="kept_norms", seed=0)))
+    kept = {name for name in old if torch.equal(old[name], new[name])}
+    assert kept == {name for name in old if ".LayerNorm." in name}
+    assert len(kept) == 2 * (1 + 2 * 12)
+    for name in old.keys() - kept:
+        assert not (old[name] == new[name]).any(), name
+
+
+def test_kept_norms_draws_as_it_was_published(load: Load) -> None:
+    """Xavier's uniform distribution: bound sqrt(6 / (rows + columns)); biases .01."""
+    new = parameters(load(twin=TwinConfig(kind="kept_norms", seed=0)))
+    drawn = {name: value for name, value in new.items() if value.dim() == 2}
+    assert len(drawn) == 3 + 12 * 6
+    for name, value in drawn.items():
+        bound = (6 / sum(value.shape)) ** 0.5
+        # Of hundreds of uniform numbers the largest is near the bound; two segments have 64 only.
+        assert 0.9 * bound < float(value.abs().max()) <= bound, name
+    biases = [value for name, value in new.items() if name.endswith("bias") and ".LayerNorm." not in name]
+    assert len(biases) == 12 * 6
+    assert all(bool((value == torch.tensor(0.01)).all()) for value in biases)
+
+
+def test_seed_decides_a_twin_with_kept_norms(load: Load) -> None:
+    one, again, other = (load(twin=TwinConfig(kind="kept_norms", seed=seed)) for seed in (0, 0, 1))
+    assert one.weights_hash == again.weights_hash != other.weights_hash
+
+
+def test_kept_norms_refuses_weights_of_another_kind() -> None:
+    model = GPT2Model(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9, bos_token_id=0, eos_token_id=0))
+    with pytest.raises(EncoderError) as caught:
+        build_twin(model, TwinConfig(kind="kept_norms"))
+    assert str(caught.value) == (
+        "A twin of kind kept_norms draws Linear and Embedding modules anew and keeps norms, but in GPT2Model "
+        "h.0.attn.c_attn is a Conv1D with weights of its own. Use kind: untrained."
+    )
 
 
 def test_pooler_of_a_twin_is_drawn_anew(load: Load) -> None:
