@@ -16,8 +16,9 @@ from probes.seed import generator
 BLOCK_ROWS = 128
 THREAD_NAME = "probes-batches"
 
-Batch = tuple[Float[Tensor, "layer row feature"], Int[Tensor, " row"]]
-"""Features of every layer that is read, and the numbers of the examples."""
+Batch = tuple[Float[Tensor, "layer row feature"], Int[Tensor, " example"]]
+"""Features of every layer that is read, and the numbers of the examples: one row each, unless an example has several
+words."""
 
 
 def order_blocks(num_rows: int, batch_rows: int, seed: int, epoch: int) -> list[list[Range]]:

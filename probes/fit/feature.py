@@ -55,7 +55,7 @@ def measure_features(rows: SplitRows, seed: int, kind: Kind = "white") -> Featur
     if kind == "raw":
         scale = Scale(torch.zeros_like(scale.mean), torch.ones_like(inverse_std))
     if kind == "white":
-        bases = [_white_basis(_sample(rows, layer, scale, seed)) for layer in range(num_layers)]
+        bases = [white_basis(sample_features(rows, layer, scale, seed)) for layer in range(num_layers)]
         basis, penalty = (torch.stack(part) for part in zip(*bases, strict=True))
     else:
         basis = torch.eye(num_features).expand(num_layers, -1, -1)
@@ -93,7 +93,8 @@ def _moments(rows: SplitRows, layer: int) -> tuple[Tensor, Tensor, Tensor]:
     return mean, variance.sqrt(), (mean.square() + variance).mean().sqrt()
 
 
-def _sample(rows: SplitRows, layer: int, scale: Scale, seed: int) -> Float[Tensor, "row feature"]:
+def sample_features(rows: SplitRows, layer: int, scale: Scale, seed: int) -> Float[Tensor, "row feature"]:
+    """The features of a seeded sample of the rows of one layer, from which its basis is made."""
     chosen = sample_examples(len(rows), SAMPLE_ROWS, seed, "fit.basis")
     sample = rows.take(chosen)
     out = torch.empty((1, len(chosen), rows.num_features))
@@ -105,7 +106,8 @@ def sample_examples(num_rows: int, size: int, seed: int, stream: str) -> np.ndar
     return np.sort(generator(seed, stream).choice(num_rows, size=min(size, num_rows), replace=False))
 
 
-def _white_basis(features: Float[Tensor, "row feature"]) -> tuple[Tensor, Tensor]:
+def white_basis(features: Float[Tensor, "row feature"]) -> tuple[Tensor, Tensor]:
+    """Basis and penalty, as in FeatureStatistics, in which features of mean 0 are white."""
     correlation = (features.T @ features).double() / len(features)
     values, vectors = torch.linalg.eigh(correlation)
     is_kept = values > NOISE_SHARE * values[-1].clamp_min(1e-30)

@@ -7,29 +7,60 @@ together, and every probe keeps its own best weights on dev.
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
 from probes.config import FitConfig
-from probes.fit.bank import Bank
-from probes.fit.batch import Batch, RowBatches
+from probes.fit.batch import Batch
+from probes.fit.family import Drop
 from probes.seed import stream_seed
 
 SMALLEST_NUMBER_OF_BATCHES = 16
 
 
+@runtime_checkable
+class ProbeBank(Protocol):
+    """Probes that are fitted on the same batches: a torch module that takes its own steps."""
+
+    layers: Tensor
+    """Layers that it still reads, in ascending order; none when all its probes have ended."""
+
+    def place(self, device: torch.device) -> None: ...
+
+    def train_step(self, states: Tensor, examples: Tensor, drop: Drop) -> None: ...
+
+    def start_dev(self) -> None: ...
+
+    def read_dev(self, states: Tensor, examples: Tensor) -> None: ...
+
+    def end_epoch(self) -> None: ...
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """The batches of one split, epoch after epoch, of the layers that are read."""
+
+    layers: list[int]
+    is_threaded: bool
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
 class ProbeStack(lightning.LightningModule):
     """The LightningModule that holds every probe of a fit, in banks of one shape each."""
 
-    def __init__(self, banks: Sequence[Bank], train: RowBatches, dev: RowBatches, seed: int) -> None:
+    def __init__(self, banks: Sequence[ProbeBank], train: Batches, dev: Batches, seed: int) -> None:
         super().__init__()
         # Every bank takes its own step: no optimiser is shared, so none is Lightning's.
         self.automatic_optimization = False
-        self.banks = torch.nn.ModuleList(banks)
+        self.banks = torch.nn.ModuleList(banks)  # type: ignore[arg-type]
         self.train_batches, self.dev_batches, self.seed = train, dev, seed
         self.num_steps = 0
 
@@ -67,13 +98,13 @@ class ProbeStack(lightning.LightningModule):
             # Layers whose probes have all ended are not read any more.
             self.train_batches.layers = self.dev_batches.layers = layers
 
-    def _all(self) -> list[Bank]:
+    def _all(self) -> list[ProbeBank]:
         return list(self.banks)  # type: ignore[arg-type]
 
-    def _running(self) -> list[Bank]:
+    def _running(self) -> list[ProbeBank]:
         return [bank for bank in self._all() if len(bank.layers)]
 
-    def _of(self, bank: Bank, states: Tensor, batches: RowBatches) -> Tensor:
+    def _of(self, bank: ProbeBank, states: Tensor, batches: Batches) -> Tensor:
         layers = bank.layers.tolist()
         return states if layers == batches.layers else states[[batches.layers.index(layer) for layer in layers]]
 
@@ -108,7 +139,7 @@ def plan_steps(num_rows: int, config: FitConfig) -> tuple[int, int]:
     return batch_rows, max(config.epochs, -(-config.min_steps // batches))
 
 
-def fit_stack(banks: Sequence[Bank], train: RowBatches, dev: RowBatches, *, epochs: int, seed: int) -> None:
+def fit_stack(banks: Sequence[ProbeBank], train: Batches, dev: Batches, *, epochs: int, seed: int) -> None:
     """Fit every probe of every bank, until all have ended or `epochs` are over."""
     module = ProbeStack(banks, train, dev, seed)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
