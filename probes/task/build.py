@@ -13,6 +13,7 @@ from probes.task.chunk import label_chunks
 from probes.task.pair import label_pairs
 from probes.task.sentence import derive_labels, label_sentences
 from probes.task.span import label_spans
+from probes.task.tree import DEPTH, DISTANCE, refuse_curve
 from probes.task.treebank import SENTENCE_LABELS
 from probes.task.word import label_words, read_feature, read_head_direction, read_relation
 from probes.types import Corpus, RowIndex, Task, Unit
@@ -65,6 +66,8 @@ TASKS: dict[str, TaskKind] = {
     "chunk": TaskKind("word", label_chunks, may_lack=True),
     "dependency_edge": TaskKind("word", find_edges, is_drawn=True),
     "dependency_arc_label": TaskKind("word", partial(label_arcs, min_support=MIN_SUPPORT)),
+    DISTANCE: TaskKind("word", refuse_curve),
+    DEPTH: TaskKind("word", refuse_curve),
     "span_label": TaskKind("word", label_spans),
     "relation": TaskKind("word", partial(label_spans, scorer="relation_f1"), may_lack=True),
     "label": _sentences("label"),

@@ -145,13 +145,16 @@ def test_settings_of_a_method_are_listed(capsys):
     assert "method.options.orders  (default: 3)" in out
 
 
+FINDING = Finding(variant="task", metric="bits", layer=0, value=float("nan"), at={"rank": 2}, n=1, groups=1)
+
+
 def make_analysis(**fields) -> Analysis:
     given = {
         "experiment": "e", "question": "q", "run_id": "abc", "package": "1", "method": "m", "layers": ("emb", "1"),
         "config": {"encoder": {"name": "x"}, "task": {"name": "t"}, "corpus": {"path": None, "reader": "r"}},
         "environment": {}, "post_norm_last": True, "wall_seconds": {}, "panels": (Panel(metric="bits", title="b"),),
         "fingerprints": {"encoder": "1", "corpus": "2", "cache": ""},
-        "findings": (Finding(variant="task", metric="bits", layer=0, value=float("nan"), at={"rank": 2}, n=1, groups=1),),
+        "findings": (FINDING,),
     }  # fmt: skip
     return Analysis.model_validate(given | fields)
 
