@@ -19,7 +19,7 @@ def write_small_corpus(config: CorpusConfig, folder: Path) -> list[str]:
     """A corpus that the reader of `config` reads; returns the overrides that lead to it."""
     folder.mkdir(parents=True, exist_ok=True)
     if config.reader == "grammar":
-        return [f"corpus.options.size={200 if not config.options else 4000}"]
+        return [f"corpus.options.size={200 if not config.options else 1500}"]
     if config.beside:
         beside = "{grammar: {reader: grammar, options: {size: 200}}}"
         return [f"corpus.path={write_annotated_treebank(folder)}", f"corpus.beside={beside}"]

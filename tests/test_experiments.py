@@ -8,14 +8,21 @@ import pytest
 from probes.config import read_experiment
 from probes.fit.gap import CONVERGED_GAP
 from probes.result import Record, load_outcomes, read_analysis, read_record
-from tests.small import write_small_corpus
+from tests.small import write_annotated_treebank, write_small_corpus
 from tests.toy import CHECKOUT, SHORT_FIT, call_probes, make_tiny_corpus
 
 SUBSETS = {"all", "seen", "unseen", "count:1-9", "count:10-99"}
 # Settings that make a method small enough for a toy encoder on a small corpus.
 SMALLER = {
+    "edge": ("method.options.refits=2", "method.options.projection=8", "method.options.hidden=8"),
+    "erasure": ("method.options.draws=1",),
+    "mix": ("method.options.refits=2",),
     "online": ("method.options.orders=1", "method.options.shares=[0.2, 0.5, 1.0]", "method.options.min_steps=30"),
+    "structure": ("method.options.rank=[2, full]", "method.options.epochs=2"),
+    "sweep": ("method.options.axes={rank: [2, full], examples: [0.5, 1], hidden: [4], steps: [5]}",),
+    "use": ("method.options.draws=1", "method.options.sentences=20", "method.options.refit_sentences=20"),
 }
+ANNOTATED = {"erasure", "legacy_hewitt2019", "legacy_jawahar2019", "legacy_jawahar2019_epochs", "structure"}
 EXPERIMENTS = sorted((CHECKOUT / "experiments").glob("*.yaml"))
 
 
@@ -39,7 +46,10 @@ def test_experiment_runs_and_writes_every_file(path, toy_bert, tmp_path, monkeyp
     overrides = [f"encoder.name={toy_bert}", "encoder.length=truncate", *SHORT_FIT]
     overrides = [one for one in overrides if not (asks_many and one.startswith("task."))]
     overrides += ["encoder.num_layers=2"] if asks_many else []
-    overrides += write_small_corpus(runs[0].corpus, tmp_path / "small")
+    if path.stem in ANNOTATED:
+        overrides.append(f"corpus.path={write_annotated_treebank(tmp_path)}")
+    else:
+        overrides += write_small_corpus(runs[0].corpus, tmp_path / "small")
     is_analysis = runs[0].method is not None
     if is_analysis:
         overrides = [one for one in overrides if not one.startswith("task.")]
