@@ -53,58 +53,74 @@ def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
     scale = 100 if panel.is_share else 1
     name = f"{panel.metric}, per cent" if panel.is_share else panel.metric
     if panel.x != "layer" and not all(isinstance(place, (int, float)) for place in places):
-        _draw_names(axes, [(line, *look) for line, look in zip(lines, looks, strict=True)], places, scale)
+        _draw_names(axes, list(zip(lines, looks, strict=True)), places, scale)
         axes.set_xlabel(name)
     else:
         is_number = panel.x != "layer"
         at = {place: place if is_number else number for number, place in enumerate(places)}
-        for line, (label, look) in zip(lines, looks, strict=True):
-            _draw_line(axes, line, at, scale, look, label)
+        for line, look in zip(lines, looks, strict=True):
+            _draw_line(axes, line, at, scale, look)
         if not is_number:
             axes.set_xticks(range(len(places)), [place_name(panel, place) for place in places])
         elif places and min(places) > 0 and max(places) > WIDE * min(places):
             axes.set_xscale("log")
         axes.set_xlabel(panel.x)
         axes.set_ylabel(name)
+    _explain(axes, lines, looks)
+
+
+def _explain(axes: "Axes", lines: Sequence[Line], looks: Sequence[dict[str, Any]]) -> None:
+    """The legend: a colour for each name and, where there are several encoders, a line for each."""
+    from matplotlib.lines import Line2D
+
+    entries: dict[str, Line2D] = {}
+    for line, look in zip(lines, looks, strict=True):
+        color = GREY if line.is_floor else look["color"]
+        entries.setdefault(line.name, Line2D([], [], color=color, linewidth=1.0, marker="" if line.is_floor else "o"))
+    if len({line.curve for line in lines}) > 1:
+        for line, look in zip(lines, looks, strict=True):
+            style = {"linestyle": look["linestyle"], "marker": look["marker"]}
+            entries.setdefault(line.curve, Line2D([], [], color=GREY, linewidth=1.0, **style))
+    for handle in entries.values():
+        handle.set_markersize(2.5)
     is_named = axes.yaxis_inverted()
-    if len(lines) > MOST_INSIDE or is_named:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2 if is_named else 3)
-    else:
-        axes.legend()
+    place: dict[str, Any] = {}
+    if len(entries) > MOST_INSIDE or is_named:
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 3}
+    axes.legend(list(entries.values()), list(entries), **place)
 
 
-def _looks(lines: Sequence[Line]) -> list[tuple[str, dict[str, Any]]]:
-    """Label and look of each line: its colour says the name, its marker and dashes the encoder."""
+def _looks(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """The look of each line: its colour says the name, its marker and dashes the encoder."""
     names, curves = (list(dict.fromkeys(part)) for part in ([line.name for line in lines], [x.curve for x in lines]))
     looks = []
     for line in lines:
         style, marker = LOOKS[curves.index(line.curve) % len(LOOKS)]
         color = COLORS[names.index(line.name) % len(COLORS)]
-        label = f"{line.name}, {line.curve}" if len(curves) > 1 else line.name
-        looks.append((label, {"color": color, "linestyle": style, "marker": marker, "linewidth": 1.0}))
+        looks.append({"color": color, "linestyle": style, "marker": marker, "linewidth": 1.0})
     return looks
 
 
-def _draw_line(axes: "Axes", line: Line, at: dict[Any, Any], scale: float, look: dict[str, Any], label: str) -> None:
+def _draw_line(axes: "Axes", line: Line, at: dict[Any, Any], scale: float, look: dict[str, Any]) -> None:
     if line.is_floor:
         value = line.points[0][1].value
         if value is not None:
-            axes.axhline(scale * value, color=GREY, linewidth=0.8, linestyle=look["linestyle"], label=label)
+            axes.axhline(scale * value, color=GREY, linewidth=0.8, linestyle=look["linestyle"])
         return
     places, values, low, high = _points(line, at, scale)
-    axes.plot(places, values, markersize=2.5, label=label, **look)
+    axes.plot(places, values, markersize=2.5, **look)
     axes.fill_between(places, low, high, color=look["color"], alpha=0.15, linewidth=0)
 
 
 def _draw_names(
-    axes: "Axes", lines: Sequence[tuple[Line, str, dict[str, Any]]], places: Sequence[Any], scale: float
+    axes: "Axes", lines: Sequence[tuple[Line, dict[str, Any]]], places: Sequence[Any], scale: float
 ) -> None:
     """Names stand below each other, a dot with its interval for each line."""
     at = {place: number for number, place in enumerate(places)}
-    for line, label, look in lines:
+    for line, look in lines:
         rows, values, low, high = _points(line, at, scale)
         axes.hlines(rows, low, high, color=look["color"], linewidth=0.7, alpha=0.5)
-        axes.plot(values, rows, color=look["color"], marker=look["marker"], linestyle="", markersize=2.5, label=label)
+        axes.plot(values, rows, color=look["color"], marker=look["marker"], linestyle="", markersize=2.5)
     axes.set_yticks(range(len(places)), [str(place) for place in places], fontsize=4.5 if len(places) > 20 else 6)
     axes.invert_yaxis()
     axes.grid(axis="y", linewidth=0.3, color="#dddddd")

@@ -1,0 +1,97 @@
+"""Tables and figures of analyses, from findings that are given."""
+
+import pytest
+
+from probes.report.listing import format_analysis, format_listing, write_listing
+from probes.report.panel import draw_analyses
+from probes.report.series import lines_of, place_name, places_of
+from probes.result import Analysis, Finding, Panel
+
+
+def row(variant: str, value: float | None, **fields) -> Finding:
+    return Finding(variant=variant, value=value, n=10, groups=5, **{"metric": "bits", **fields})
+
+
+def make(panels, findings, *, twin=None, task="pos", notes=None) -> Analysis:
+    config = {"encoder": {"name": "x", "twin": twin}, "task": {"name": task}, "corpus": {"path": "p", "reader": "r"}}
+    given = {"experiment": "e", "question": "Why?", "run_id": f"{task}{bool(twin)}", "package": "1", "method": "m"}
+    given |= {"config": config, "environment": {}, "layers": ("emb", "1"), "post_norm_last": True, "wall_seconds": {}}
+    given |= {"fingerprints": {"encoder": "1", "corpus": "2", "cache": ""}, "notes": notes or {}}
+    return Analysis(panels=tuple(panels), findings=tuple(findings), **given)
+
+
+LAYERS = Panel(metric="bits", title="bits of it", is_share=True)
+FOUND = [
+    row("task", 0.5, layer=0, low=0.4, high=0.6),
+    row("task", 0.75, layer=1),
+    row("control", 0.2, layer=1),
+    row("control", 0.9, layer=1, draw=3),
+    row("chain", 0.25),
+    row("task", 9.0, layer=0, metric="other"),
+]
+TWIN = {"kind": "untrained", "seed": 0}
+
+
+def test_lines_are_variants_over_layers_and_a_floor_has_no_place():
+    task, control, chain = lines_of(LAYERS, [make([LAYERS], FOUND)])
+    assert [(place, one.value) for place, one in task.points] == [(0, 0.5), (1, 0.75)]
+    assert [(place, one.value) for place, one in control.points] == [(1, 0.2)]
+    assert (task.is_floor, chain.is_floor, chain.name) == (False, True, "chain")
+
+
+def test_axis_and_lines_may_be_coordinates():
+    panel = Panel(metric="bits", title="t", x="rank", lines="layer", where={"subset": "all", "kind": "a"})
+    found = [row("task", rank / 10, layer=layer, at={"rank": rank, "kind": "a"}) for layer in (1, 0) for rank in (8, 2)]
+    found += [row("task", 7.0, layer=0, at={"rank": 4, "kind": "b"})]
+    lines = lines_of(panel, [make([panel], found)])
+    assert [line.name for line in lines] == ["layer 1", "layer emb"]
+    assert places_of(panel, lines) == [2, 8]
+    assert [place_name(panel, place) for place in (2, 0.5)] == ["2", "0.5"]
+
+
+def test_terminal_shows_the_first_panel():
+    lines = [line.split() for line in format_analysis(make([LAYERS], FOUND)).splitlines()]
+    assert lines == [
+        ["m", "of", "pos,", "x,", "pretrained:", "bits", "of", "it"],
+        ["layer", "task", "control", "chain"],
+        ["emb", "50.0", "[40.0,", "60.0]"],
+        ["1", "75.0", "20.0"],
+        ["-", "25.0"],
+    ]
+
+
+def test_markdown_has_a_column_for_each_line_of_each_encoder():
+    analyses = [make([LAYERS], FOUND, notes={"left out": 3}), make([LAYERS], FOUND[:2], twin=TWIN)]
+    lines = format_listing(analyses).splitlines()
+    assert "### bits of it" in lines
+    assert "| layer | task, pretrained | control, pretrained | chain, pretrained | task, untrained 0 |" in lines
+    assert "| emb | 50.0 [40.0, 60.0] |  |  | 50.0 [40.0, 60.0] |" in lines
+    assert "| - |  |  | 25.0 |  |" in lines
+    assert "pretrained: left out: 3." in lines
+
+
+def test_several_tasks_have_a_section_each():
+    text = format_listing([make([LAYERS], FOUND), make([LAYERS], FOUND, task="xpos")])
+    assert text.index("## pos") < text.index("## xpos")
+
+
+def test_csv_has_every_finding_with_its_coordinates(tmp_path):
+    found = [*FOUND, row("task", None, layer=1, at={"rank": 2, "kind": "a"})]
+    _, csv = write_listing([make([LAYERS], found)], tmp_path)
+    lines = csv.read_text().splitlines()
+    assert len(lines) == 1 + len(found)
+    assert lines[-1].endswith("rank=2;kind=a")
+
+
+@pytest.mark.parametrize("x", ["layer", "rank", "relation"])
+def test_figures_of_the_same_findings_are_the_same_bytes(x, tmp_path):
+    panel = Panel(metric="bits", title="a title that is so long that it has to be broken into two lines", x=x)
+    at = [{"rank": 10**n, "relation": f"relation {n}"} for n in range(3)]
+    found = [row("task", 0.1 * n, layer=n % 2, at=one, low=0.0, high=0.5) for n, one in enumerate(at)]
+    found.append(row("task", None, layer=1, at=at[0]))
+    analyses = [make([panel], [*found, row("chain", 0.3)]), make([panel], found, twin=TWIN)]
+    one, other = (draw_analyses(analyses, tmp_path / name).read_bytes() for name in ("one.pdf", "other.pdf"))
+    assert one == other
+    assert len(one) > 5000
+    changed = [analyses[0], make([panel], [*found[:-1], row("task", 0.4, layer=1, at=at[0])], twin=TWIN)]
+    assert draw_analyses(changed, tmp_path / "changed.pdf").read_bytes() != one
