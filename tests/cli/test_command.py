@@ -152,7 +152,7 @@ def test_settings_list_every_key_with_its_default(capsys):
     assert call_probes("settings") == 0
     out = capsys.readouterr().out
     for key, _, default in describe(Run):
-        given = "needed" if key == "task.name" else f"default: {json.dumps(default)}"
+        given = "needed" if key in ("task.name", "method.name") else f"default: {json.dumps(default)}"
         assert f"{key}  ({given})\n" in out
 
 
