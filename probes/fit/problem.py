@@ -10,6 +10,9 @@ from probes.fit.feature import FeatureStatistics
 from probes.fit.read import SplitRows
 from probes.fit.stack import plan_steps
 
+# Rows that are only answered: small batches, as a small corpus has for its steps, would cost time for nothing.
+DEV_ROWS = 1024
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -22,7 +25,8 @@ class Problem:
     seed: int
 
     def batches(self, split: str, dtype: torch.dtype, seed: int | None = None) -> RowBatches:
-        batch_rows, _ = plan_steps(len(self.rows["train"]), self.config)
+        """Batches of a split; those of train are small where there are few rows, those that only answer are not."""
+        batch_rows = plan_steps(len(self.rows["train"]), self.config)[0] if split == "train" else DEV_ROWS
         return RowBatches(self.rows[split], self.statistics.scale, batch_rows=batch_rows, dtype=dtype, seed=seed)
 
 

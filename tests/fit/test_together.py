@@ -107,7 +107,8 @@ def test_of_two_step_sizes_one_diverges_and_the_other_is_chosen_as_if_alone(stat
     good = steps.index(0.05)
     assert [both.grid.chosen(layer).step_size for layer in range(3)] == [0.05] * 3
     assert not np.isfinite(both.grid.loss[:, 1 - good]).any()
-    assert np.array_equal(both.grid.loss[:, good], alone.grid.loss[:, 0])
+    # Products of another number of probes may differ in their last bits.
+    np.testing.assert_allclose(both.grid.loss[:, good], alone.grid.loss[:, 0], rtol=1e-12)
     assert np.array_equal(both.grid.accuracy[:, good], alone.grid.accuracy[:, 0])
     for name, values in alone.parameters.items():
         assert both.parameters[name].tobytes() == values.tobytes()
