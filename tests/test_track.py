@@ -13,6 +13,7 @@ import pytest
 
 from probes import track
 from probes.errors import ConfigError
+from tests.report.test_listing import LAYERS, make, row
 from tests.toy import CHECKOUT
 
 WANDB = Path(sys.executable).parent / "wandb"
@@ -218,3 +219,20 @@ def test_unknown_mode_is_one_message(logged_out, monkeypatch):
     assert str(caught.value) == (
         "WANDB_MODE should be one of online, offline, disabled, but is 'offlin'. Correct it in the environment."
     )
+
+
+def test_a_layer_of_an_analysis_shows_what_belongs_to_it_with_its_coordinates():
+    found = [
+        row("task", 0.5, layer=1, low=0.4, high=0.6, at={"rank": 2}),
+        row("task", 0.7, layer=0),
+        row("task", 0.9, layer=1, draw=1),
+        row("chain", 0.25),
+        row("task", None, layer=1, metric="uuas"),
+    ]
+    assert track.finding_row(make([LAYERS], found), 1) == {
+        "layer": 1,
+        "task/bits/rank=2": 0.5,
+        "task/bits/rank=2_low": 0.4,
+        "task/bits/rank=2_high": 0.6,
+        "chain/bits": 0.25,
+    }
