@@ -13,7 +13,8 @@ import pytest
 
 from probes import track
 from probes.errors import ConfigError
-from tests.report.test_listing import LAYERS, make, row
+from tests.report.test_listing import LAYERS, make
+from tests.report.test_listing import row as find
 from tests.toy import CHECKOUT
 
 WANDB = Path(sys.executable).parent / "wandb"
@@ -223,11 +224,11 @@ def test_unknown_mode_is_one_message(logged_out, monkeypatch):
 
 def test_a_layer_of_an_analysis_shows_what_belongs_to_it_with_its_coordinates():
     found = [
-        row("task", 0.5, layer=1, low=0.4, high=0.6, at={"rank": 2}),
-        row("task", 0.7, layer=0),
-        row("task", 0.9, layer=1, draw=1),
-        row("chain", 0.25),
-        row("task", None, layer=1, metric="uuas"),
+        find("task", 0.5, layer=1, low=0.4, high=0.6, at={"rank": 2}),
+        find("task", 0.7, layer=0),
+        find("task", 0.9, layer=1, draw=1),
+        find("chain", 0.25),
+        find("task", None, layer=1, metric="uuas"),
     ]
     assert track.finding_row(make([LAYERS], found), 1) == {
         "layer": 1,
