@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from probes.report.figure import BLUE, COLUMN_INCHES, GREEN, GREY, METADATA, MOST_COLUMNS, ORANGE, STYLE
+from probes.report.figure import BLUE, COLUMN_INCHES, DASHES, GREEN, GREY, METADATA, MOST_COLUMNS, ORANGE, STYLE
 from probes.report.series import Line, lines_of, place_name, places_of
 from probes.result import Analysis, Panel
 from probes.result.frame import panels
@@ -75,8 +75,9 @@ def _explain(axes: "Axes", lines: Sequence[Line], looks: Sequence[dict[str, Any]
 
     entries: dict[str, Line2D] = {}
     for line, look in zip(lines, looks, strict=True):
-        color = GREY if line.is_floor else look["color"]
-        entries.setdefault(line.name, Line2D([], [], color=color, linewidth=1.0, marker="" if line.is_floor else "o"))
+        floor = {"color": GREY, "linestyle": DASHES.get(line.name, "-")}
+        style = floor if line.is_floor else {"color": look["color"], "marker": "o"}
+        entries.setdefault(line.name, Line2D([], [], linewidth=1.0, **style))
     if len({line.curve for line in lines}) > 1:
         for line, look in zip(lines, looks, strict=True):
             style = {"linestyle": look["linestyle"], "marker": look["marker"]}
@@ -105,7 +106,7 @@ def _draw_line(axes: "Axes", line: Line, at: dict[Any, Any], scale: float, look:
     if line.is_floor:
         value = line.points[0][1].value
         if value is not None:
-            axes.axhline(scale * value, color=GREY, linewidth=0.8, linestyle=look["linestyle"])
+            axes.axhline(scale * value, color=GREY, linewidth=0.8, linestyle=DASHES.get(line.name, "-"))
         return
     places, values, low, high = _points(line, at, scale)
     axes.plot(places, values, markersize=2.5, **look)
