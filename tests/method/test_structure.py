@@ -295,7 +295,7 @@ def test_the_experiment_asks_both_tasks_of_ranks_that_every_encoder_has():
     for run in runs:
         method, settings = check_method(run.method)
         assert method is METHOD
-        assert all(rank == "full" or rank <= 32 for rank in settings.rank)
+        assert all(rank == "full" or rank <= 64 for rank in settings.rank)
 
 
 @pytest.mark.corpus
