@@ -52,6 +52,28 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     One history row a layer, with `layer` as the step of every metric; a table of all scores; the figure. The
     same curve again, offline, is a new folder with the same id.
     """
+    rows = [layer_row(record, layer) for layer in range(len(record.layers))]
+    return _log(record, rows, ("scores", COLUMNS, _cells(record.scores)), figure, best_layer=record.best_layer)
+
+
+def log_analysis(analysis: Analysis, figure: Path | None = None) -> str:
+    """Write one analysis as one W&B run with id `run_id`; returns the run's folder ("" when disabled).
+
+    One history row a layer with what belongs to it, a table of all findings, the figure.
+    """
+    rows = [finding_row(analysis, layer) for layer in range(len(analysis.layers))]
+    cells = [[*row, str(one.at)] for row, one in zip(_cells(analysis.findings), analysis.findings, strict=True)]
+    return _log(analysis, rows, ("findings", (*COLUMNS, "at"), cells), figure)
+
+
+def _log(
+    record: Record | Analysis,
+    rows: list[dict[str, Any]],
+    table: tuple[str, Sequence[str], list[Any]],
+    figure: Path | None,
+    **summary: Any,
+) -> str:
+    """One run: its rows of history, a table by its name with columns and cells, the figure and the summary."""
     import wandb
 
     mode = choose_mode()
@@ -61,42 +83,15 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     run = _start(record, mode, folder)
     run.define_metric("layer")
     run.define_metric("*", step_metric="layer")
-    rows = [layer_row(record, layer) for layer in range(len(record.layers))]
+    name, columns, cells = table
     # Every call of log() is a row of the history, so table and figure ride with the last layer.
-    rows[-1]["scores"] = wandb.Table(columns=list(COLUMNS), data=_cells(record.scores))
+    rows[-1][name] = wandb.Table(columns=list(columns), data=cells)
     if figure is not None:
         rows[-1]["figure"] = wandb.Image(str(figure))
     with _stage_in(folder):
         for row in rows:
             run.log(row)
-    run.summary["best_layer"] = record.best_layer
-    place = str(Path(run.dir).parent)
-    run.finish()
-    return place
-
-
-def log_analysis(analysis: Analysis, figure: Path | None = None) -> str:
-    """Write one analysis as one W&B run with id `run_id`; returns the run's folder ("" when disabled).
-
-    One history row a layer with what has no further coordinates, a table of all findings, the figure.
-    """
-    import wandb
-
-    mode = choose_mode()
-    if mode == "disabled":
-        return ""
-    folder = os.environ.get("WANDB_DIR") or os.getcwd()
-    run = _start(analysis, mode, folder)
-    run.define_metric("layer")
-    run.define_metric("*", step_metric="layer")
-    rows = [finding_row(analysis, layer) for layer in range(len(analysis.layers))]
-    cells: list[Any] = [[*_cells([one])[0], str(one.at)] for one in analysis.findings]
-    rows[-1]["findings"] = wandb.Table(columns=[*COLUMNS, "at"], data=cells)
-    if figure is not None:
-        rows[-1]["figure"] = wandb.Image(str(figure))
-    with _stage_in(folder):
-        for row in rows:
-            run.log(row)
+    run.summary.update(summary)
     place = str(Path(run.dir).parent)
     run.finish()
     return place

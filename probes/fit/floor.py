@@ -16,6 +16,19 @@ def predict_word_majority(train: Rows, rows: Rows) -> Int[np.ndarray, " example"
     return _majority_by_code(train.words, train.labels, rows.words)
 
 
+def predict_by_labels(train: Rows, rows: Rows) -> dict[str, Int[np.ndarray, " example"]]:
+    """What the labels of train alone answer: `majority`, and `word_majority` where units recur."""
+    found = {"majority": predict_majority(train, rows)}
+    if recurs(train, rows):
+        found["word_majority"] = predict_word_majority(train, rows)
+    return found
+
+
+def recurs(*every: Rows) -> bool:
+    """Whether every example is of a unit that can come again, such as a word type."""
+    return all(bool((rows.words >= 0).all()) for rows in every)
+
+
 def predict_by_surface(train: Rows, rows: Rows, what: str) -> Int[np.ndarray, " example"]:
     """The most frequent label in train at each value of a surface property; the overall majority for a new value."""
     _, codes = np.unique(np.concatenate([train.surface[what], rows.surface[what]]), return_inverse=True)

@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from probes.fit.floor import predict_by_surface, predict_majority, predict_word_majority
+from probes.fit.floor import predict_by_labels, predict_by_surface
+from probes.method.subject import TASK
 from probes.metric.depth import expected_layer, relative_depth, score_gains
 from probes.metric.interval import (
     Interval,
     detectable_difference,
     percentile_interval,
+    resample_means,
     resample_sums,
-    sum_by_group,
 )
 from probes.metric.relation import relation_counts, relation_f1
 from probes.result import Finding
 from probes.types import Rows, Task
-
-TASK = "task"
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Curve:
     values: Float[np.ndarray, " layer"]
     resampled: Float[np.ndarray, "layer resample"]
 
+    @cached_property
     def expected(self) -> tuple[Interval, str]:
         """The expected layer with its interval and, if it is not what it seems, why; NaN where it is undefined.
 
@@ -70,9 +70,7 @@ class Scored:
     def curves(self) -> tuple[Curve, ...]:
         """Accuracy, which is micro-F1 where an example has one label, and the official score of SemEval's relations."""
         right = (self.predicted == self.rows.labels).astype(np.float64)
-        sums = sum_by_group(np.vstack([right, np.ones_like(right[:1])]), self.rows.groups, self._num_groups)
-        totals = resample_sums(sums, self.seed)
-        found = [Curve("accuracy", right.mean(axis=1), totals[:-1] / totals[-1])]
+        found = [Curve("accuracy", right.mean(axis=1), resample_means(right, self.rows.groups, self.seed))]
         if self.task.scorer == "relation_f1":
             counts = np.stack([self._count(answers) for answers in self.predicted])
             resampled = np.moveaxis(resample_sums(counts, self.seed), -1, 1)
@@ -94,7 +92,7 @@ class Scored:
             for number, gain in enumerate(gains.tolist()):
                 one = percentile_interval(gain, resampled[number])
                 yield self._finding(f"{curve.metric}_gain", one, layer=number + 1)
-            expected, _ = curve.expected()
+            expected, _ = curve.expected
             yield from depth_findings(
                 "expected_layer", expected, len(gains), partial(self._finding, score=curve.metric)
             )
@@ -102,9 +100,7 @@ class Scored:
     def floor_rows(self) -> Iterator[Finding]:
         """What is right without any vector."""
         train = self.task.splits["train"]
-        floors = {"majority": predict_majority(train, self.rows)}
-        if (train.words >= 0).all() and (self.rows.words >= 0).all():
-            floors["word_majority"] = predict_word_majority(train, self.rows)
+        floors = predict_by_labels(train, self.rows)
         floors |= {what: predict_by_surface(train, self.rows, what) for what in self.rows.surface}
         for variant, answers in floors.items():
             one = Scored(self.task, self.split, answers[None], self.seed)
@@ -117,7 +113,7 @@ class Scored:
         """Where the expected layer is undefined or outside the layers, and at how many layers scores fall."""
         found: dict[str, Any] = {}
         for curve in self.curves:
-            _, why = curve.expected()
+            _, why = curve.expected
             found[f"{self.split}_{curve.metric}_layers_that_lose"] = curve.num_losses
             found |= {f"{self.split}_{curve.metric}_expected_layer": why} if why else {}
         return found
@@ -138,9 +134,7 @@ class Scored:
             metric=metric,
             split=self.split,
             at=self.at | ({"score": score} if score else {}),
-            value=one.value,
-            low=one.low,
-            high=one.high,
+            **one.fields,
             n=len(self.rows),
             groups=len(np.unique(self.rows.groups)),
             **fields,

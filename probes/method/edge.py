@@ -5,14 +5,15 @@ thousands of steps of Adam in white coordinates with a projection to 64, which f
 examples.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from probes.config import Settings
 from probes.fit.edge import Edge
-from probes.fit.mixed import SPLITS, FittedMixes, MixPlan, MixProblem, Over, fit_mixes
+from probes.fit.mixed import SPLITS, MixPlan, MixProblem, Over, fit_mixes
 from probes.fit.span import SpanRows, make_span_rows
 from probes.method.build import Method
 from probes.method.cumulative import Scored
@@ -60,9 +61,19 @@ def probe_edges(subject: Subject, settings: EdgeSettings) -> Findings:
         loss="sigmoid" if settings.legacy else "softmax",
     )
     fitted = fit_mixes(MixProblem(task, rows, config, subject.seed), plan)
-    longest = {f"{split}_longest_span": int(part.lengths.max()) for split, part in rows.items()}
-    notes = fit_notes(fitted, config) | {"loss": plan.loss} | longest | _depth_notes(task, fitted, subject.seed)
-    return Findings(tuple(_findings(task, fitted, subject.seed)), _panels(task, settings), notes)
+    scored = [
+        Scored(task, split, predicted, subject.seed, {"over": over})
+        for split in SPLITS[1:]
+        for over, predicted in zip(fitted.over, fitted.predicted[split], strict=True)
+    ]
+    notes = fit_notes(fitted, config) | {"loss": plan.loss}
+    notes |= {f"{split}_longest_span": int(part.lengths.max()) for split, part in rows.items()}
+    for one in scored:
+        notes |= one.notes() if one.at["over"] == "mix" else {}
+    found = list(_findings(scored))
+    if fitted.weights is not None:
+        found += weight_rows(fitted, task.splits["train"], {"over": "mix"})
+    return Findings(tuple(found), _panels(task, settings), notes)
 
 
 def span_rows(subject: Subject, split: str) -> SpanRows:
@@ -73,27 +84,13 @@ def span_rows(subject: Subject, split: str) -> SpanRows:
     return make_span_rows([cache.layer(layer, split) for layer in range(len(cache.layers))], first, last)
 
 
-def _findings(task: Task, fitted: FittedMixes, seed: int) -> Iterator[Finding]:
-    for split in SPLITS[1:]:
-        for number, over in enumerate(fitted.over):
-            scored = _scored(task, fitted, seed, split, number)
-            yield from scored.score_rows()
-            yield from scored.depth_rows() if over == "mix" else ()
-        yield from Scored(task, split, fitted.predicted[split][0], seed).floor_rows()
-    if fitted.weights is not None:
-        yield from weight_rows(fitted, task.splits["train"], {"over": "mix"})
-
-
-def _scored(task: Task, fitted: FittedMixes, seed: int, split: str, number: int) -> Scored:
-    return Scored(task, split, fitted.predicted[split][number], seed, {"over": fitted.over[number]})
-
-
-def _depth_notes(task: Task, fitted: FittedMixes, seed: int) -> dict[str, Any]:
-    if "mix" not in fitted.over:
-        return {}
-    number = fitted.over.index("mix")
-    parts = [_scored(task, fitted, seed, split, number).notes() for split in SPLITS[1:]]
-    return {key: value for part in parts for key, value in part.items()}
+def _findings(scored: Sequence[Scored]) -> Iterator[Finding]:
+    """Scores of every layer, depths of the mixes, and the floors of each split."""
+    for number, one in enumerate(scored):
+        yield from one.score_rows()
+        yield from one.depth_rows() if one.at["over"] == "mix" else ()
+        if number + 1 == len(scored) or scored[number + 1].split != one.split:
+            yield from replace(one, at={}).floor_rows()
 
 
 def _panels(task: Task, settings: EdgeSettings) -> tuple[Panel, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from probes.metric.compare import flip_signs, max_t
-from probes.metric.interval import detectable_difference, percentile_interval, resample_sums, sum_by_group
+from probes.metric.interval import detectable_difference, percentile_interval, resample_means, sum_by_group
 from probes.result import Finding
 from probes.types import Rows
 
@@ -62,9 +62,7 @@ def _resample(
     values: Float[np.ndarray, "layer example"] | Bool[np.ndarray, "layer example"], rows: Rows, seed: int
 ) -> tuple[Float[np.ndarray, " layer"], Float[np.ndarray, "layer resample"]]:
     """The mean over examples, and the same in each bootstrap resample of groups."""
-    sums = sum_by_group(np.vstack([values, np.ones(len(rows))]), rows.groups, int(rows.groups.max()) + 1)
-    totals = resample_sums(sums, seed)
-    return sums[:-1].sum(axis=1) / len(rows), totals[:-1] / np.where(totals[-1] > 0, totals[-1], np.nan)
+    return values.mean(axis=1), resample_means(values, rows.groups, seed)
 
 
 def _by_layer(
@@ -79,9 +77,7 @@ def _by_layer(
         yield Finding(
             layer=layer,
             at={"probed": answers.task},
-            value=interval.value,
-            low=interval.low,
-            high=interval.high,
+            **interval.fields,
             n=len(answers.rows),
             groups=len(np.unique(answers.rows.groups)),
             detectable=detectable_difference(difference[layer]),

@@ -170,9 +170,7 @@ def _finding(
         layer=layer,
         split=SPLIT,
         at=at or {},
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
+        **interval.fields,
         n=len(sample.rows),
         groups=sample.num_groups,
     )

@@ -99,6 +99,4 @@ class Attention:
 
 
 def _row(variant: str, metric: str, value: float, resampled: Float[np.ndarray, " resample"], **fields: Any) -> Finding:
-    interval = percentile_interval(float(value), resampled)
-    bounds = {"value": interval.value, "low": interval.low, "high": interval.high}
-    return Finding(variant=variant, metric=metric, **bounds, **fields)
+    return Finding(variant=variant, metric=metric, **percentile_interval(float(value), resampled).fields, **fields)

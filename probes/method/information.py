@@ -16,12 +16,10 @@ from probes.fit.fitted import FittedProbes
 from probes.fit.question import SPLITS, Question
 from probes.fit.read import JoinedLayer, Layer
 from probes.method.build import Method
-from probes.method.subject import Findings, Subject
-from probes.metric.interval import percentile_interval, resample_sums, sum_by_group
+from probes.method.subject import TASK, Findings, Subject, targets_by_name
+from probes.metric.interval import percentile_interval, resample_means
 from probes.result import Finding, Panel
 from probes.types import Task
-
-TASK = "task"
 
 
 class InformationSettings(Settings):
@@ -84,20 +82,13 @@ def _rows(
 ) -> Iterator[Finding]:
     """Means over examples with intervals over groups; of a control each draw and their mean."""
     test = tasks[0].splits["test"]
-    num_groups = int(test.groups.max()) + 1
-    sizes = resample_sums(np.bincount(test.groups, minlength=num_groups).astype(np.float64)[None], subject.seed)[0]
     groups = len(np.unique(test.groups))
-    targets = {TASK: [0]} | {
-        name: [number for number, task in enumerate(tasks) if number and task.name == name]
-        for name in dict.fromkeys(task.name for task in tasks[1:])
-    }
-    for name, chosen in targets.items():
+    for name, chosen in targets_by_name(tasks).items():
         for layer, values in enumerate(bits[:, chosen], start=first):
             row = partial(Finding, variant=name, metric=metric, layer=layer, n=len(test), groups=groups)
             mean = values.mean(axis=0)
-            spread = resample_sums(sum_by_group(mean[None], test.groups, num_groups), subject.seed)[0] / sizes
-            one = percentile_interval(float(mean.mean()), spread)
-            yield row(value=one.value, low=one.low, high=one.high)
+            spread = resample_means(mean[None], test.groups, subject.seed)[0]
+            yield row(**percentile_interval(float(mean.mean()), spread).fields)
             if name != TASK:
                 yield from (row(value=float(part.mean()), draw=draw) for draw, part in enumerate(values))
 

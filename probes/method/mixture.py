@@ -9,8 +9,8 @@ import numpy as np
 from probes.config import FitConfig
 from probes.errors import ConfigError, TaskError
 from probes.fit.mixed import FittedMixes
-from probes.method.cumulative import TASK, depth_findings
-from probes.method.subject import Subject
+from probes.method.cumulative import depth_findings
+from probes.method.subject import TASK, Subject
 from probes.metric.depth import centre_of_gravity, refit_interval
 from probes.metric.interval import Interval
 from probes.result import Finding
@@ -78,4 +78,4 @@ def weight_rows(fitted: FittedMixes, train: Rows, at: dict[str, Any]) -> Iterato
 
 
 def _weight_finding(metric: str, one: Interval, **fields: Any) -> Finding:
-    return Finding(metric=metric, value=one.value, low=one.low, high=one.high, **fields)
+    return Finding(metric=metric, **one.fields, **fields)

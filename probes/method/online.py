@@ -17,14 +17,13 @@ from pydantic import Field
 from probes.config import FitConfig, Settings
 from probes.method.build import Method
 from probes.method.portion import code_portions, cut_portions, leave_out_small
-from probes.method.subject import Findings, Subject
+from probes.method.subject import TASK, Findings, Subject, targets_by_name
 from probes.metric.codelength import compression, entropy_bits, sample_complexity, surplus_bits
 from probes.metric.interval import percentile_interval, resample_sums, sum_by_group
 from probes.result import Finding, Panel
 from probes.task.portion import units_of_portions
 from probes.types import Task
 
-TASK = "task"
 REFERENCE_SHARES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
 
 
@@ -90,7 +89,7 @@ def _lengths(
     train = tasks[0].splits["train"]
     sizes = np.bincount(train.groups, minlength=codes[0].by_group.shape[-1]).astype(np.float64)
     resampled = resample_sums(sizes[None], subject.seed)[0]
-    for name, targets in _by_name(tasks).items():
+    for name, targets in targets_by_name(tasks).items():
         uniform = float(np.log2(len(tasks[0].labels)))
         entropy = float(np.mean([entropy_bits(tasks[target].splits["train"].labels) for target in targets]))
         for layer in range(len(subject.cache.layers)):
@@ -103,7 +102,7 @@ def _lengths(
             one = percentile_interval(float(mean.sum()) / len(train), spread)
             bounds = [value * len(train) for value in (one.value, one.low, one.high)]
             yield row(metric="code_bits", **dict(zip(("value", "low", "high"), bounds, strict=True)))
-            yield row(metric="bits_per_example", value=one.value, low=one.low, high=one.high)
+            yield row(metric="bits_per_example", **one.fields)
             for metric, spent in (("compression", uniform), ("compression_of_entropy", entropy)):
                 value, high, low = (compression(bits, len(train), spent) for bits in bounds)
                 yield row(metric=metric, value=value, low=low, high=high)
@@ -144,14 +143,6 @@ def _portions(
             needed = float(np.mean([sample_complexity(*part) for part in parts]))
             yield row(metric="surplus_bits", value=surplus, at={"tolerated": tolerated})
             yield row(metric="sample_complexity", value=needed, at={"tolerated": tolerated})
-
-
-def _by_name(tasks: tuple[Task, ...]) -> dict[str, list[int]]:
-    """Targets by what they are: the task, and the draws of each control."""
-    named: dict[str, list[int]] = {TASK: [0]}
-    for target, control in enumerate(tasks[1:], start=1):
-        named.setdefault(control.name, []).append(target)
-    return named
 
 
 def _notes(task: Task, settings: OnlineSettings, codes: list[Code]) -> dict[str, Any]:

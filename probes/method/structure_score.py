@@ -101,9 +101,7 @@ def finding_rows(
             other = best if curve != best else _runner_up(values, best)
             yield Finding(
                 metric=name,
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
+                **interval.fields,
                 n=size,
                 groups=groups,
                 detectable=detectable_difference(resampled[curve] - resampled[other]),

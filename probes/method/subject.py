@@ -1,6 +1,6 @@
 """What a method is applied to, and what it gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -14,6 +14,18 @@ from probes.types import Corpus, Task, Unit
 
 if TYPE_CHECKING:
     from probes.encoder.frozen import FrozenEncoder
+
+
+TASK = "task"
+"""The variant that is the task itself; a control has its own name."""
+
+
+def targets_by_name(tasks: Sequence[Task]) -> dict[str, list[int]]:
+    """Targets of a fit by what they are: the task, and the draws of each control."""
+    named: dict[str, list[int]] = {TASK: [0]}
+    for target, control in enumerate(tasks[1:], start=1):
+        named.setdefault(control.name, []).append(target)
+    return named
 
 
 def _be_quiet(message: str) -> None:

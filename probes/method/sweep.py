@@ -17,9 +17,9 @@ from probes.method.build import Method
 from probes.method.subject import Findings, Subject
 from probes.method.sweep_front import complexity_rows, front_rows, measure_complexity
 from probes.method.sweep_point import Axes, Point, count_steps, list_points
-from probes.method.sweep_score import CAPACITY, Fitted, Scorer, collect
+from probes.method.sweep_score import Fitted, Scorer, collect
 from probes.result import Finding, Panel
-from probes.task import shares_rows
+from probes.task import CAPACITY, shares_rows
 from probes.task.portion import choose_portion, units_of_portions, with_train
 from probes.types import Task
 

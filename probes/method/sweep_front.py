@@ -1,7 +1,6 @@
 """How complex the probes of a sweep are, and what accuracy complexity buys: the front is taken on dev."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -83,5 +82,4 @@ def front_rows(
 
 
 def _row(metric: str, layer: int, place: dict, interval: Interval, scorer: Scorer) -> Finding:
-    bounds: dict[str, Any] = {"value": interval.value, "low": interval.low, "high": interval.high}
-    return Finding(variant="task", metric=metric, layer=layer, at=place, **bounds, **scorer.count)
+    return Finding(variant="task", metric=metric, layer=layer, at=place, **interval.fields, **scorer.count)

@@ -9,14 +9,12 @@ from jaxtyping import Bool, Float
 
 from probes.cache import Cache
 from probes.fit.fitted import FittedProbes
-from probes.fit.floor import predict_majority, predict_word_majority
+from probes.fit.floor import predict_majority, predict_word_majority, recurs
 from probes.fit.question import Question
 from probes.metric.interval import detectable_difference, percentile_interval, resample_sums, sum_by_group
 from probes.result import Finding
+from probes.task import CAPACITY
 from probes.types import Rows, Task
-
-# What measures memory on the training rows says nothing about test.
-CAPACITY = "permuted"
 
 
 @dataclass(frozen=True)
@@ -106,13 +104,13 @@ class Scorer:
     def floors(self, axis: str, task: Task, controls: Sequence[Task]) -> Iterator[Finding]:
         """What is answered without any vector, and what a perfect memory would answer of a control."""
         train, test = task.splits["train"], task.splits["test"]
-        recurs = bool((train.words >= 0).all() and (test.words >= 0).all())
+        has_words = recurs(train, test)
         found = {"majority": (predict_majority, [task])}
-        found |= {"word_majority": (predict_word_majority, [task])} if recurs else {}
+        found |= {"word_majority": (predict_word_majority, [task])} if has_words else {}
         for name in dict.fromkeys(control.name for control in controls if control.name != CAPACITY):
             draws = [control for control in controls if control.name == name]
             found |= {f"{name}_majority": (predict_majority, draws)}
-            found |= {f"{name}_ceiling": (predict_word_majority, draws)} if recurs else {}
+            found |= {f"{name}_ceiling": (predict_word_majority, draws)} if has_words else {}
         for variant, (predict, tasks) in found.items():
             correct = np.stack([predict(one.splits["train"], one.splits["test"]) == _labels(one) for one in tasks])
             right = sum_by_group(correct, test.groups, len(self.sizes)).mean(axis=0)
@@ -121,9 +119,7 @@ class Scorer:
                 variant=variant,
                 metric="accuracy",
                 at={"axis": axis, "at_best_layer": True},
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
+                **interval.fields,
                 **self.count,
             )
 
@@ -147,9 +143,7 @@ class Scorer:
                     layer=layer,
                     draw=draw,
                     at=place | {"at_best_layer": layer == self.best_layer},
-                    value=interval.value,
-                    low=interval.low,
-                    high=interval.high,
+                    **interval.fields,
                     detectable=None if difference is None else detectable_difference(difference),
                     **self.count,
                 )

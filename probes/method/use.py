@@ -24,6 +24,7 @@ from probes.method.use_edit import Edit, How, make_edits
 from probes.method.use_effect import Effects, Watch, predict_hidden, refit
 from probes.method.use_row import Measure
 from probes.method.use_sample import Sample, draw_sample
+from probes.report.series import is_of
 from probes.result import Finding, Panel
 from probes.task.join import DEV, TEST, TRAIN
 
@@ -202,13 +203,7 @@ def _panels(rows: list[Finding], last: int) -> tuple[Panel, ...]:
         Panel(metric=metric, title=title, x="edited", is_share=is_share, where={"layer": last, "how": how})
         for metric, title, how, is_share in AT_LAST
     )
-    return tuple(panel for panel in (*BY_LAYER, *by_edited) if any(_is_shown(row, panel) for row in rows))
-
-
-def _is_shown(row: Finding, panel: Panel) -> bool:
-    return row.metric == panel.metric and all(
-        (getattr(row, key) if hasattr(row, key) else row.at.get(key)) == value for key, value in panel.where.items()
-    )
+    return tuple(panel for panel in (*BY_LAYER, *by_edited) if any(is_of(panel, row) for row in rows))
 
 
 def _notes(samples: dict[str, Sample], edits: list[Edit], reason: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from probes.method.use_edit import NAMES, RANDOM, Edit, How
-from probes.metric.interval import detectable_difference, percentile_interval, resample_sums, sum_by_group
+from probes.metric.interval import detectable_difference, percentile_interval, resample_means
 from probes.result import Finding
 
 EFFECT = "effect"
@@ -65,11 +65,8 @@ class Measure:
         draw: int | None = None,
     ) -> Iterator[Finding]:
         names, codes = np.unique(self.groups, return_inverse=True)
-        sums = sum_by_group(values.astype(np.float64), codes, len(names))
-        sizes = np.bincount(codes, minlength=len(names)).astype(np.float64)
-        totals = resample_sums(np.concatenate([sums, sizes[None]]), seed)
-        resampled = totals[:-1] / np.where(totals[-1] > 0, totals[-1], np.nan)
-        for layer, value, around in zip(layers, sums.sum(axis=1) / sizes.sum(), resampled, strict=True):
+        values = values.astype(np.float64)
+        for layer, value, around in zip(layers, values.mean(axis=1), resample_means(values, codes, seed), strict=True):
             interval = percentile_interval(float(value), around)
             yield Finding(
                 variant=variant,
@@ -77,9 +74,7 @@ class Measure:
                 layer=layer,
                 draw=draw,
                 at=at,
-                value=interval.value,
-                low=interval.low,
-                high=interval.high,
+                **interval.fields,
                 n=len(codes),
                 groups=len(names),
                 detectable=detectable_difference(around) if variant == EFFECT else None,

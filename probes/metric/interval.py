@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -22,6 +23,11 @@ class Interval:
     value: float
     low: float
     high: float
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Value and bounds by their names, as a row of results takes them."""
+        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 def sum_by_group(
@@ -51,6 +57,17 @@ def resample_sums(sums: Float[np.ndarray, "*curve group"], seed: int) -> Float[n
     flat = sums.reshape(-1, num_groups)
     parts = [flat @ draws.T for draws in resample_groups(num_groups, seed)]
     return np.concatenate(parts, axis=1).reshape(*sums.shape[:-1], RESAMPLES)
+
+
+def resample_means(
+    values: Float[np.ndarray, "curve example"] | Bool[np.ndarray, "curve example"],
+    groups: Int[np.ndarray, " example"],
+    seed: int,
+) -> Float[np.ndarray, "curve resample"]:
+    """The mean over examples in each bootstrap resample of their groups; NaN in one that has drawn no example."""
+    sums = sum_by_group(np.vstack([values, np.ones(len(groups))]), groups, int(groups.max()) + 1)
+    totals = resample_sums(sums, seed)
+    return totals[:-1] / np.where(totals[-1] > 0, totals[-1], np.nan)
 
 
 def resample_groups(num_groups: int, seed: int) -> Iterator[Float[np.ndarray, "resample group"]]:

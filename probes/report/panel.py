@@ -23,27 +23,35 @@ WIDE = 20
 
 
 def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
-    """Draw every panel of an experiment's analyses, one row of panels for each question, and write it to `path`."""
+    """Draw every panel of an experiment's analyses, each question beginning a row, and write it to `path`."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     asked = panels(analyses)
-    cells = [(name, part, panel) for name, part in asked.items() for panel in part[0].panels]
-    num_columns = min(MOST_COLUMNS - 1, max(len(part[0].panels) for part in asked.values()), len(cells))
-    num_rows = -(-len(cells) // num_columns)
+    num_columns = min(MOST_COLUMNS - 1, max(len(part[0].panels) for part in asked.values()))
+    cells = [cell for name, part in asked.items() for cell in _cells(name, part, num_columns)]
+    num_rows = len(cells) // num_columns
     size = (COLUMN_INCHES * 0.95 * num_columns, COLUMN_INCHES * 0.85 * num_rows)
     with rc_context({**STYLE, "font.size": 7, "legend.fontsize": 5.5}):
         figure = Figure(figsize=size, layout="constrained")
         every = figure.subplots(num_rows, num_columns, squeeze=False).ravel().tolist()
-        for axes, (name, part, panel) in zip(every, cells, strict=False):
+        for axes, cell in zip(every, cells, strict=True):
+            if cell is None:
+                axes.set_axis_off()
+                continue
+            name, part, panel = cell
             _draw(axes, panel, part)
             title = f"{name}: {panel.title}" if len(asked) > 1 else panel.title
             axes.set_title(fill(title, TITLE_WIDTH), fontsize=7, loc="left")
-        for axes in every[len(cells) :]:
-            axes.set_axis_off()
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata=METADATA.get(path.suffix))
     return path
+
+
+def _cells(name: str, part: Sequence[Analysis], num_columns: int) -> list[tuple[str, Sequence[Analysis], Panel] | None]:
+    """The panels of a question, and as many empty places as fill its last row."""
+    panels_of = [(name, part, panel) for panel in part[0].panels]
+    return [*panels_of, *[None] * (-len(panels_of) % num_columns)]
 
 
 def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:

@@ -60,10 +60,12 @@ def place_name(panel: Panel, place: Any) -> str:
 
 
 def _shown(panel: Panel, analysis: Analysis) -> Iterator[Finding]:
-    wanted = {"draw": None} | panel.where
-    for one in analysis.findings:
-        if one.metric == panel.metric and all(read(one, key) == value for key, value in wanted.items()):
-            yield one
+    return (one for one in analysis.findings if one.draw is None and is_of(panel, one))
+
+
+def is_of(panel: Panel, finding: Finding) -> bool:
+    """Whether a panel is of this metric and these coordinates."""
+    return finding.metric == panel.metric and all(read(finding, key) == value for key, value in panel.where.items())
 
 
 def _name(analysis: Analysis, panel: Panel, value: Any) -> str:

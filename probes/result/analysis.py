@@ -3,40 +3,24 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from probes.result.record import SCHEMA, Fingerprints, Frozen, finite_or_none, load_body, write_rows
+from probes.result.record import SCHEMA, Fingerprints, Frozen, Score, load_body, write_rows
 
 Plain = str | int | float | bool | None
 
 
-class Finding(Frozen):
-    """One number of an analysis with its interval."""
+class Finding(Score):
+    """One number of an analysis with its interval: a score with further coordinates.
 
-    variant: str
-    """Whose number it is: `task`, a control, a floor, or what the method compares, such as `random`."""
-    metric: str
+    Its `variant` may be anything that the method compares, such as `random`; `detectable` is a difference that the
+    method names.
+    """
+
+    metric: str  # pyright: ignore[reportGeneralTypeIssues] - a method always says what it measures
     """What is measured, with its unit where it has one: `uuas`, `code_bits`."""
-    layer: int | None = None
-    """0 is the output of the embeddings; none for what belongs to no layer."""
-    draw: int | None = None
-    """Number of the random draw; none for the mean over draws and for everything else."""
-    split: str = "test"
-    subset: str = "all"
     at: dict[str, Plain] = Field(default_factory=dict)
     """Further coordinates of the method, such as `{"rank": 64}`."""
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    """95 % interval; none where nothing is resampled."""
-    n: int
-    """Examples."""
-    groups: int
-    """Clusters that the interval resamples."""
-    detectable: float | None = None
-    """Smallest difference that a two-sided 5 % test finds with power 80 %, where the method says to what."""
-
-    _drop_undefined = field_validator("value", "low", "high", "detectable")(finite_or_none)
 
 
 class Panel(Frozen):

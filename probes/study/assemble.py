@@ -19,7 +19,8 @@ from probes.study.collect import Fitted
 from probes.study.elsewhere import score_elsewhere
 from probes.study.floor import control_majority, find_floors, official_score
 from probes.study.material import Material
-from probes.study.score import CAPACITY, Scorer
+from probes.study.score import Scorer
+from probes.task import CAPACITY
 from probes.types import Task
 
 PACKAGE_VERSION = version("layerwise-probes")

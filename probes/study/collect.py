@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from probes.cache import Cache
 from probes.fit.fitted import FittedProbes
-from probes.fit.floor import count_in_train
+from probes.fit.floor import count_in_train, recurs
 from probes.fit.question import Question
 from probes.result import Outcomes
 from probes.types import Rows, Task
@@ -47,11 +47,10 @@ def collect_outcomes(cache: Cache, task: Task, controls: Sequence[Task], probes:
     names = np.asarray([control.name for control in controls])
     chosen = {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
     labels = {name: np.stack([controls[int(i)].splits["test"].labels for i in every]) for name, every in chosen.items()}
-    recurs = bool((test.words >= 0).all() and (train.words >= 0).all())
     return Outcomes(
         label=test.labels,
         group=test.groups,
-        count=count_in_train(train, test) if recurs else np.full(len(test), -1),
+        count=count_in_train(train, test) if recurs(train, test) else np.full(len(test), -1),
         predicted={"task": answers[0]} | {name: answers[1 + every] for name, every in chosen.items()},
         control_label=labels,
         subsets=dict(test.subsets),

@@ -7,7 +7,7 @@ import numpy as np
 
 from probes.errors import ResultError
 from probes.metric.compare import flip_signs, max_t
-from probes.metric.interval import percentile_interval, resample_sums, sum_by_group
+from probes.metric.interval import percentile_interval, resample_means, sum_by_group
 
 if TYPE_CHECKING:
     import pandas
@@ -54,12 +54,11 @@ def compare(first: Any, second: Any) -> Difference:
     outcomes, seed = _members(first)[0].outcomes, first.record.config["seed"]
     num_groups = int(outcomes.group.max()) + 1
     difference = correct_answers(first) - correct_answers(second)
-    sums = sum_by_group(np.vstack([difference, np.ones(difference.shape[1])]), outcomes.group, num_groups)
-    totals = resample_sums(sums, seed)
-    resampled = totals[:-1] / totals[-1]
+    sums = sum_by_group(difference, outcomes.group, num_groups)
+    resampled = resample_means(difference, outcomes.group, seed)
     value = difference.mean(axis=1)
     intervals = [percentile_interval(*pair) for pair in zip(value.tolist(), resampled, strict=True)]
-    p, p_adjusted = max_t(sums[:-1], flip_signs(num_groups, seed))
+    p, p_adjusted = max_t(sums, flip_signs(num_groups, seed))
     return Difference(
         first=describe(first),
         second=describe(second),

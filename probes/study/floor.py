@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from probes.fit.bag import predict_bag
-from probes.fit.floor import predict_by_surface, predict_majority, predict_word_majority
+from probes.fit.floor import predict_by_labels, predict_by_surface, predict_majority, predict_word_majority, recurs
 from probes.metric.chunk import chunk_counts, f1
 from probes.metric.relation import relation_counts, relation_f1
-from probes.study.score import CAPACITY, CountScore, Floor
+from probes.study.score import CountScore, Floor
+from probes.task import CAPACITY
 from probes.types import Rows, Task
 
 
@@ -21,17 +22,14 @@ def find_floors(task: Task, controls: Sequence[Task]) -> list[Floor]:
     """
     splits = task.splits
     train, test = splits["train"], splits["test"]
-    floors = [Floor("majority", predict_majority(train, test), test.labels)]
-    recurs = bool((train.words >= 0).all() and (test.words >= 0).all())
-    if recurs:
-        floors.append(Floor("word_majority", predict_word_majority(train, test), test.labels))
+    floors = [Floor(name, answers, test.labels) for name, answers in predict_by_labels(train, test).items()]
     if test.partner is None:
         floors += [Floor(what, predict_by_surface(train, test, what), test.labels) for what in test.surface]
     if test.texts is not None:
         floors.append(Floor("bag_of_words", predict_bag(splits), test.labels))
     if test.partner is not None and test.texts is not None:
         floors.append(Floor("bigrams", predict_bag(splits, longest=2), test.labels))
-    return floors + (_control_floors(controls) if recurs else [])
+    return floors + (_control_floors(controls) if recurs(train, test) else [])
 
 
 def _control_floors(controls: Sequence[Task]) -> list[Floor]:

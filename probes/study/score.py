@@ -17,13 +17,12 @@ from probes.metric.interval import (
 )
 from probes.metric.score import confusion, macro_f1
 from probes.result import Outcomes, Score
+from probes.task import CAPACITY
 
 # Floors of the task itself; the others belong to a control.
 LABEL_FLOORS = ("majority", "word_majority")
 # How often a unit occurs in train: first and last number of a bin.
 COUNT_BINS = ((1, 9), (10, 99), (100, None))
-# What measures memory on the training rows says nothing about test.
-CAPACITY = "permuted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from probes.errors import TaskError, list_names
 from probes.seed import generator
 from probes.types import Rows, Task, Unit
 
+# The control that measures memory on the training rows, and says nothing about test.
+CAPACITY = "permuted"
+
 
 def word_type(task: Task, seed: int, draw: int) -> Task:
     """One label for each word type, drawn from the label distribution of train.

@@ -34,7 +34,7 @@ def test_an_expected_layer_and_its_interval_are_those_of_a_slow_loop():
     scored = make_scored((0.4, 0.5, 0.5, 0.8))
     right = (scored.predicted == scored.rows.labels).astype(float)
     slow = resample_expected_layers(right, slow_resamples(scored))
-    found, why = scored.curves[0].expected()
+    found, why = scored.curves[0].expected
     assert why == ""
     assert found.value == pytest.approx(slow_expected_layer(right.mean(axis=1)))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=1e-9)
@@ -68,7 +68,7 @@ def test_relations_are_scored_officially_in_every_resample():
 
 def test_a_total_gain_that_may_be_zero_leaves_the_expected_layer_undefined():
     scored = make_scored((0.6, 0.7, 0.62))
-    found, why = scored.curves[0].expected()
+    found, why = scored.curves[0].expected
     assert np.isnan([found.value, found.low, found.high]).all()
     assert why.startswith("undefined: the total gain is 0.0") or why.startswith("undefined: the total gain is -0.0")
     (one,) = [one for one in scored.depth_rows() if one.metric == "expected_layer"]
@@ -77,14 +77,14 @@ def test_a_total_gain_that_may_be_zero_leaves_the_expected_layer_undefined():
 
 
 def test_a_loss_beyond_doubt_leaves_it_undefined_too():
-    found, why = make_scored((0.9, 0.5, 0.4)).curves[0].expected()
+    found, why = make_scored((0.9, 0.5, 0.4)).curves[0].expected
     assert np.isnan(found.value)
     assert why.startswith("undefined: the total gain is -0.")
 
 
 def test_an_expected_layer_outside_the_layers_is_reported():
     scored = make_scored((0.3, 0.9, 0.7))
-    found, why = scored.curves[0].expected()
+    found, why = scored.curves[0].expected
     assert 0 < found.value < 1
     assert why == "outside the layers: some lose what others gain"
     assert scored.notes() == {"test_accuracy_layers_that_lose": 1, "test_accuracy_expected_layer": why}

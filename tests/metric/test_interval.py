@@ -9,6 +9,8 @@ from probes.metric.interval import (
     detectable_difference,
     f1_counts,
     percentile_interval,
+    resample_groups,
+    resample_means,
     resample_sums,
     sum_by_group,
 )
@@ -167,3 +169,20 @@ def test_detectable_difference_is_found_with_power_80():
 @pytest.mark.parametrize("resampled", [[], [0.1], [np.nan, np.nan, 0.1]])
 def test_detectable_difference_of_fewer_than_two_resamples_is_not_a_number(resampled):
     assert np.isnan(detectable_difference(np.array(resampled)))
+
+
+def test_mean_of_a_resample_is_that_of_the_examples_of_the_groups_drawn():
+    stream = np.random.default_rng(1)
+    groups, values = stream.integers(0, 6, 40), stream.normal(size=(2, 40))
+    found = resample_means(values, groups, seed=3)
+    draws = np.concatenate(list(resample_groups(int(groups.max()) + 1, seed=3)))
+    for number in (0, 7, 1999):
+        counted = draws[number][groups]
+        np.testing.assert_allclose(found[:, number], (values * counted).sum(axis=1) / counted.sum())
+
+
+def test_mean_of_a_resample_without_examples_is_none():
+    """Two groups of which one has all examples: a quarter of the resamples draw only the other."""
+    found = resample_means(np.ones((1, 3)), np.array([1, 1, 1]), seed=0)
+    assert 0.2 < np.isnan(found).mean() < 0.3
+    assert set(found[np.isfinite(found)]) == {1.0}
