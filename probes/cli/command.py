@@ -90,7 +90,7 @@ def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) ->
     published = run_steps(steps, results, refresh=refresh, notify=_notifier(as_json), finished=finished)
     if as_json:
         return
-    curves, place = published.curves, published.wandb_folder
+    curves, place = published.found, published.wandb_folder
     print(format_curve(curves[0].record) if len(curves) == 1 else steps[0].experiment.question)
     for curve in curves if len(curves) > 1 else []:
         values = [value or 0.0 for value in curve.accuracy]
@@ -113,10 +113,10 @@ def _analyse(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool
     published = run_analyses(steps, results, refresh=refresh, notify=_notifier(as_json), finished=finished)
     if as_json:
         return
-    first, *others = published.analyses
+    first, *others = published.found
     print(format_analysis(first))
     for other in others:
-        print(f"{other.run_id[:6]}  {other.method} of {_title(other)}")
+        print(f"{other.run_id[:6]}  {other.method} of {other.task}, {_title(other)}")
     _print_written(published.paths, published.wandb_folder, time.perf_counter() - start, published.seconds)
 
 

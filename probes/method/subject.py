@@ -40,6 +40,8 @@ class Subject:
     corpus: Corpus
     given: Cache | None = None
     """States that are there already; else they are read from the cache of the run, and written if it is not there."""
+    loaded: "FrozenEncoder | None" = None
+    """The encoder of the run, where it is loaded already."""
     notify: Callable[[str], None] = _be_quiet
 
     @property
@@ -52,6 +54,8 @@ class Subject:
 
     @cached_property
     def encoder(self) -> "FrozenEncoder":
+        if self.loaded is not None:
+            return self.loaded
         from probes.encoder.load import load_encoder  # here: states that were adopted need no transformers
 
         return load_encoder(self.run.encoder)

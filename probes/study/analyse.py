@@ -1,6 +1,7 @@
 """Runs of a method, from their settings to their files."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
 from probes.cache import Cache, identity_hash, remove_cache
@@ -14,21 +15,33 @@ from probes.study.material import Material, Materials, read_material
 from probes.study.plan import Step
 
 
+@dataclass(frozen=True, slots=True)
+class MadeAnalysis:
+    """An analysis, and whether it was made now or read."""
+
+    analysis: Analysis
+    is_new: bool
+
+
 def analyse_together(
     steps: Sequence[Step], known: Materials, *, refresh: bool, notify: Notify
-) -> Iterator[tuple[Step, Analysis, bool]]:
-    """The analyses of runs that share a cache, each with whether it is new: read where its file is there and still
-    holds, else made and written.
+) -> Iterator[tuple[Step, MadeAnalysis]]:
+    """The analyses of runs that share an encoder and a cache: read where their files are there and still hold, else
+    made and written.
     """
+    from probes.encoder.load import load_encoder  # here: analyses of states from elsewhere need no transformers
+
+    encoder = load_encoder(steps[0].run.encoder)
     read: list[Cache] = []
     for step in steps:
         start = perf_counter()
         material = read_material(step.run, known)
-        subject = Subject(step.run, material.corpus, given=read[0] if read else None, notify=notify)
+        given = read[0] if read else None
+        subject = Subject(step.run, material.corpus, given=given, loaded=encoder, notify=notify)
         analysis = None if refresh else _written(step, subject, material.fingerprint)
         if analysis is not None:
             notify(f"{step.run.slug}: is there already ({step.record_path})")
-            yield step, analysis, False
+            yield step, MadeAnalysis(analysis, is_new=False)
             continue
         seconds = {"read": perf_counter() - start}
         names = (step.experiment.name, step.experiment.question)
@@ -38,7 +51,7 @@ def analyse_together(
         # As it was written, digits cut: what is shown now is what a later call will read.
         made = read_analysis(step.record_path)
         notify(f"{step.run.slug}: {made.method} of {made.task} in {made.wall_seconds['method']:.1f} s")
-        yield step, made, True
+        yield step, MadeAnalysis(made, is_new=True)
     run = steps[0].run
     if read and run.cache.keep == "pretrained" and run.encoder.twin is not None:
         remove_cache(read[0].folder)

@@ -168,5 +168,5 @@ def run(
         experiment = read_experiment(experiment, overrides)
     steps = plan(experiment, Path(results))
     if steps[0].run.method is not None:
-        return Analyses(run_analyses(steps, Path(results), refresh=refresh, notify=notify).analyses)
-    return Curves(run_steps(steps, Path(results), refresh=refresh, notify=notify).curves)
+        return Analyses(run_analyses(steps, Path(results), refresh=refresh, notify=notify).found)
+    return Curves(run_steps(steps, Path(results), refresh=refresh, notify=notify).found)

@@ -1,9 +1,10 @@
 """An experiment from its steps to its table, figure and W&B runs; what is done is shown even if a later run fails."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from probes.report.figure import draw_curves
 from probes.report.listing import write_listing
@@ -11,7 +12,7 @@ from probes.report.panel import draw_analyses
 from probes.report.table import write_tables
 from probes.result import Analysis
 from probes.result.frame import shown_order
-from probes.study.analyse import analyse_together
+from probes.study.analyse import MadeAnalysis, analyse_together
 from probes.study.analyses import read_analyses
 from probes.study.curve import Curve
 from probes.study.curves import read_results
@@ -20,12 +21,14 @@ from probes.study.material import Materials
 from probes.study.plan import Step, share_caches
 from probes.track import log_analysis, log_curve
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True)
-class Published:
-    """The curves of an experiment and where they are shown."""
+class Published(Generic[Made]):
+    """What an experiment gave, curves or analyses, and where it is shown."""
 
-    curves: tuple[Curve, ...]
+    found: tuple[Made, ...]
     paths: tuple[Path, ...]
     wandb_folder: str
     """Folder of the last W&B run; empty if there was none."""
@@ -40,34 +43,18 @@ def run_steps(
     refresh: bool,
     notify: Notify,
     finished: Callable[[Step, Curve], None] = lambda step, curve: None,
-) -> Published:
+) -> Published[Curve]:
     """Execute the steps of one experiment and publish their curves.
 
     Raises the error of the first run that fails, after the curves before it are published.
     """
     known: Materials = {}
-    done: dict[int, Curve] = {}
-    try:
-        for numbers in share_caches(steps):
-            together = [steps[number] for number in numbers]
-            for step, curve in execute_together(together, known, refresh=refresh, notify=notify):
-                done[next(number for number in numbers if steps[number] is step)] = curve
-                finished(step, curve)
-    except BaseException:
-        if done:
-            _publish(steps, _in_order(done), results)
-        raise
-    return _publish(steps, _in_order(done), results)
-
-
-@dataclass(frozen=True)
-class PublishedAnalyses:
-    """The analyses of an experiment and where they are shown; see `Published`."""
-
-    analyses: tuple[Analysis, ...]
-    paths: tuple[Path, ...]
-    wandb_folder: str
-    seconds: float
+    return _run(
+        steps,
+        lambda together: execute_together(together, known, refresh=refresh, notify=notify),
+        lambda curves: _publish(steps, curves, results),
+        finished,
+    )
 
 
 def run_analyses(
@@ -77,41 +64,48 @@ def run_analyses(
     refresh: bool,
     notify: Notify,
     finished: Callable[[Step, Analysis], None] = lambda step, analysis: None,
-) -> PublishedAnalyses:
-    """Execute the steps of one experiment of a method and publish what it found.
-
-    Raises the error of the first run that fails, after the analyses before it are published.
-    """
+) -> Published[Analysis]:
+    """The same for an experiment of a method."""
     known: Materials = {}
-    done: dict[int, tuple[Analysis, bool]] = {}
+    return _run(
+        steps,
+        lambda together: analyse_together(together, known, refresh=refresh, notify=notify),
+        lambda made: _publish_analyses(steps, made, results),
+        lambda step, made: finished(step, made.analysis),
+    )
+
+
+def _run(
+    steps: Sequence[Step],
+    make: Callable[[Sequence[Step]], Iterable[tuple[Step, Made]]],
+    publish: Callable[[list[Made]], Any],
+    finished: Callable[[Step, Made], None],
+) -> Any:
+    """Make what each step asks for, those of one cache together; publish it in the order of the steps."""
+    done: dict[int, Made] = {}
     try:
         for numbers in share_caches(steps):
-            together = [steps[number] for number in numbers]
-            made = analyse_together(together, known, refresh=refresh, notify=notify)
-            for number, (step, analysis, is_new) in zip(numbers, made, strict=True):
-                done[number] = (analysis, is_new)
-                finished(step, analysis)
+            for step, made in make([steps[number] for number in numbers]):
+                done[next(number for number in numbers if steps[number] is step)] = made
+                finished(step, made)
     except BaseException:
         if done:
-            _publish_analyses(steps, done, results)
+            publish([done[number] for number in sorted(done)])
         raise
-    return _publish_analyses(steps, done, results)
+    return publish([done[number] for number in sorted(done)])
 
 
-def _publish_analyses(
-    steps: Sequence[Step], done: dict[int, tuple[Analysis, bool]], results: Path
-) -> PublishedAnalyses:
+def _publish_analyses(steps: Sequence[Step], made: Sequence[MadeAnalysis], results: Path) -> Published[Analysis]:
     start = time.perf_counter()
-    analyses = [done[number][0] for number in sorted(done)]
-    experiment = steps[0].experiment
+    analyses, experiment = [one.analysis for one in made], steps[0].experiment
     # The last of several shards leaves a report of all that have been done.
     is_whole = len(analyses) == len(experiment.expand())
     paths = report_analyses(analyses if is_whole else list(read_analyses(experiment.name, results)), results)
     figure, place = results / "figures" / f"{experiment.name}.png", ""
-    for analysis, is_new in (done[number] for number in sorted(done)):
-        if is_new:
-            place = log_analysis(analysis, figure if figure.is_file() else None)
-    return PublishedAnalyses(tuple(analyses), tuple(paths), place, time.perf_counter() - start)
+    for one in made:
+        if one.is_new:
+            place = log_analysis(one.analysis, figure if figure.is_file() else None)
+    return Published(tuple(analyses), tuple(paths), place, time.perf_counter() - start)
 
 
 def report_analyses(analyses: Sequence[Analysis], results: Path) -> list[Path]:
@@ -122,11 +116,7 @@ def report_analyses(analyses: Sequence[Analysis], results: Path) -> list[Path]:
     return [*paths, *(draw_analyses(shown, name.with_suffix(suffix)) for suffix in (".pdf", ".png"))]
 
 
-def _in_order(done: dict[int, Curve]) -> list[Curve]:
-    return [done[number] for number in sorted(done)]
-
-
-def _publish(steps: Sequence[Step], curves: Sequence[Curve], results: Path) -> Published:
+def _publish(steps: Sequence[Step], curves: Sequence[Curve], results: Path) -> Published[Curve]:
     start = time.perf_counter()
     is_whole = len(curves) == len(steps[0].experiment.expand())
     # The last of several shards leaves a report of all that have been done.

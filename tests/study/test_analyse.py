@@ -178,3 +178,34 @@ def test_damaged_analysis_is_refused_by_name(tmp_path):
     with pytest.raises(ResultError, match="should be an analysis as probes writes it, but: "):
         read_analysis(path)
     assert not holds_analyses("nothing", tmp_path)
+
+
+def test_what_was_found_before_a_run_that_fails_is_published(file, capsys, tmp_path):
+    """The second run asks for a control that the corpus cannot have."""
+    body = yaml.safe_load(file.read_text())
+    body["grid"] = {"task.controls": [["word_type"], ["root_lemma"]]}
+    file.write_text(yaml.safe_dump(body))
+    assert run(file) == 2
+    assert "Control 'root_lemma' is one for sentences with a tree" in capsys.readouterr().err
+    assert len(probes.read_analyses("bits")) == 1
+    assert (tmp_path / "results" / "tables" / "bits.md").is_file()
+    assert len(list((tmp_path / "wandb").glob("offline-run-*"))) == 1
+
+
+def test_shards_leave_a_report_of_all_that_is_done(file, tmp_path):
+    tables = tmp_path / "results" / "tables" / "bits.md"
+    assert run(file, "--shard", "1/2") == 0
+    assert "untrained 0" not in tables.read_text()
+    assert run(file, "--shard", "2/2") == 0
+    assert "untrained 0" in tables.read_text()
+
+
+def test_cache_of_a_twin_is_dropped_on_request_and_shared_before(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("PROBES_HOME", str(tmp_path / "home"))
+    body = yaml.safe_load(file.read_text())
+    body["base"]["cache"] = {"keep": "pretrained"}
+    body["grid"]["method"] = [{"name": "information", "options": {"conditional": False}}, {"name": "geometry"}]
+    file.write_text(yaml.safe_dump(body))
+    assert run(file) == 0
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "home" / "caches").glob("*-*")] == ["toy-bert"]
+    assert len(probes.read_analyses("bits")) == 4
