@@ -26,7 +26,7 @@ from probes.cache.home import (
 )
 from probes.cache.identity import identity_hash, library_versions
 from probes.cache.layout import Layout
-from probes.cache.lock import is_held, lock_cache, try_lock
+from probes.cache.lock import clear_working, is_held, lock_cache, try_lock
 from probes.cache.manifest import Manifest, SplitSize
 from probes.cache.store import Cache, inspect_cache, open_cache
 from probes.cache.verify import verify_cache
@@ -42,6 +42,7 @@ __all__ = [
     "adopt",
     "block_batches",
     "caches_folder",
+    "clear_working",
     "days_unused",
     "export_cache",
     "folder_bytes",

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -50,6 +52,17 @@ def is_held(folder: Path) -> bool:
     if lock is not None:
         lock.release()
     return lock is None
+
+
+def clear_working(folder: Path) -> None:
+    """Remove what the making of the cache at `folder` left, if its maker was killed after the cache had its name."""
+    if not working_folder(folder).is_dir():
+        return
+    with suppress(CacheError):  # a read-only disk: the cache can be read all the same
+        lock = try_lock(folder)
+        if lock is not None:
+            shutil.rmtree(working_folder(folder), ignore_errors=True)
+            lock.release()
 
 
 def sign(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from probes.cache import Cache, caches_folder, identity_hash, library_versions, open_cache
+from probes.cache import Cache, caches_folder, clear_working, identity_hash, library_versions, open_cache
 from probes.cache.identity import SCHEMA
 from probes.encoder.check import check_invariance
 from probes.encoder.frozen import FrozenEncoder
@@ -51,6 +51,7 @@ def extract(
         first = next(iter(corpus.splits.values()))
         check_invariance(encoder, [encoder_input(sentence, unit) for sentence in islice(first, 64)])
         fill(Making(encoder, corpus, unit, texts, identity, place, notify))
+    clear_working(place)
     return open_cache(place).with_corpus(corpus)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from probes.cache import Cache, list_caches
+from probes.cache import Cache, list_caches, lock_cache
+from probes.cache.home import working_folder
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.predict import PlannedBatches
@@ -88,6 +89,22 @@ def test_killed_at_twenty_random_moments_it_ends_with_the_same_bytes(
         assert [path.name for path in folder.glob(".working*")] == []
         parts.add(len(computed))
     assert len(parts) > 2, "the moments have to differ for this test to mean anything"
+
+
+def test_killed_after_the_cache_had_its_name_nothing_is_left_by_the_next_call(
+    encoder: FrozenEncoder, computed: list[int], tmp_path: Path
+) -> None:
+    cache = extract(encoder, CORPUS, "word", folder=tmp_path)
+    expected, working = contents(cache), working_folder(cache.folder)
+    (working / "scratch").mkdir(parents=True)
+    computed.clear()
+    lock = lock_cache(cache.folder, pytest.fail)
+    assert contents(extract(encoder, CORPUS, "word", folder=tmp_path)) == expected
+    assert working.is_dir(), "its maker may be alive"
+    lock.release()
+    assert contents(extract(encoder, CORPUS, "word", folder=tmp_path)) == expected
+    assert not working.exists()
+    assert computed == []
 
 
 def test_killed_again_and_again_it_gets_there(encoder: FrozenEncoder, computed: list[int], tmp_path: Path) -> None:
