@@ -17,6 +17,7 @@ install_import_hook("probes", "beartype.beartype(conf=beartype.BeartypeConf(is_p
 # Before huggingface_hub, wandb and matplotlib are imported: they read these once.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"
+os.environ.pop("WANDB_DIR", None)
 os.environ["MPLBACKEND"] = "Agg"
 
 # Before torch is imported: test processes that each use every core wait for each other at every product.
