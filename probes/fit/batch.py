@@ -1,5 +1,6 @@
 """Batches of rows of all layers at once: blocks of neighbours in random order, the next one ready in time."""
 
+import math
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from queue import Queue
@@ -10,10 +11,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from probes.fit.read import Range, Scale, SplitRows
+from probes.fit.read import CHUNK_ROWS, Range, Scale, SplitRows
 from probes.seed import generator
 
 BLOCK_ROWS = 128
+# Features of a split that need no more than this stay in memory: small splits are read many times.
+HELD_BYTES = 192 << 20
 THREAD_NAME = "probes-batches"
 
 Batch = tuple[Float[Tensor, "layer row feature"], Int[Tensor, " example"]]
@@ -55,7 +58,7 @@ class RowBatches:
     The next batch is made ready while this one is computed: with `is_threaded` it is made by a thread, which pays
     where the arithmetic runs on another device; else a thread would only take a core from the products, and the
     kernel is asked to fetch the pages if those of this batch had to come from the disk. Memory holds three batches
-    whatever the number of rows.
+    whatever the number of rows, and all features where they are few.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class RowBatches:
         self.rows, self.scale, self.batch_rows, self.dtype, self.seed = rows, scale, batch_rows, dtype, seed
         self.layers, self.epoch, self.is_threaded = list(range(len(rows.layers))), 0, False
         self._scratch: Tensor | None = None
+        self._held: Tensor | None = None
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_rows)
@@ -101,8 +105,22 @@ class RowBatches:
     def _read(self, ranges: Sequence[Range], buffer: Tensor) -> Batch:
         examples = torch.cat([torch.arange(start, stop) for start, stop in ranges])
         out = buffer[:, : len(examples)]
+        if (held := self._hold()) is not None:
+            for position, layer in enumerate(self.layers):
+                torch.index_select(held[layer], 0, examples, out=out[position])
+            return out, examples
         scratch = None if self._scratch is None else self._scratch[: len(examples)]
         return self.rows.read(ranges, self.layers, self.scale, out=out, scratch=scratch), examples
+
+    def _hold(self) -> Tensor | None:
+        """The features of every example, read once; none where there are too many."""
+        shape = (len(self.rows.layers), len(self.rows), self.rows.num_features)
+        if self._held is None and math.prod(shape) * self.dtype.itemsize <= HELD_BYTES:
+            self._held = torch.empty(shape, dtype=self.dtype)
+            for start in range(0, shape[1], CHUNK_ROWS):
+                chunk = self.rows.chunk(start, range(shape[0]), self.scale, self.dtype)
+                self._held[:, start : start + chunk.shape[1]] = chunk
+        return self._held
 
 
 def _count_waits() -> int:

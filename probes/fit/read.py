@@ -161,22 +161,27 @@ class SplitRows:
                 mapped.madvise(mmap.MADV_WILLNEED, offset, min(length, len(mapped) - offset))
 
     def _copy(self, ranges: Sequence[Range], layer: int, out: Float[Tensor, "row feature"]) -> None:
-        source, place, dim = self.layers[layer], 0, self.layers[layer].shape[1]
-        for start, stop in ranges:
-            for slot in range(self.index.shape[1]):
+        source, dim = self.layers[layer], self.layers[layer].shape[1]
+        for slot in range(self.index.shape[1]):
+            place = 0
+            for rows, size in self._pick(ranges, slot):
                 column = slot * dim
                 for view in self._views[layer]:
-                    target = out[place : place + stop - start, column : column + view.shape[1]]
-                    states = self._pick(view, slot, start, stop)
+                    target = out[place : place + size, column : column + view.shape[1]]
+                    states = view[rows]
                     target.copy_(source.apply(states) if isinstance(source, EditedLayer) else states)
                     column += view.shape[1]
-            place += stop - start
+                place += size
         if self.product:
-            torch.mul(out[:place, :dim], out[:place, dim : 2 * dim], out=out[:place, 2 * dim :])
+            torch.mul(out[:, :dim], out[:, dim : 2 * dim], out=out[:, 2 * dim :])
 
-    def _pick(self, view: Float[Tensor, "row dim"], slot: int, start: int, stop: int) -> Float[Tensor, "some dim"]:
-        """The rows of some examples: a slice where they follow each other."""
-        if self._breaks[start, slot] == self._breaks[stop - 1, slot]:
-            first = int(self.index[start, slot])
-            return view[first : first + stop - start]
-        return view[torch.from_numpy(self.index[start:stop, slot].copy())]
+    def _pick(self, ranges: Sequence[Range], slot: int) -> list[tuple[slice | Tensor, int]]:
+        """The rows of some ranges of examples, and how many: slices where rows follow each other in all ranges, else
+        one list, since short ranges of scattered rows are many."""
+        first, last = np.asarray(ranges).T
+        if (self._breaks[first, slot] == self._breaks[last - 1, slot]).all():
+            starts = self.index[first, slot].tolist()
+            sizes = (last - first).tolist()
+            return [(slice(start, start + size), size) for start, size in zip(starts, sizes, strict=True)]
+        rows = np.concatenate([self.index[start:stop, slot] for start, stop in ranges])
+        return [(torch.from_numpy(rows), len(rows))]

@@ -23,6 +23,14 @@ def active_count():
 EDGES = [(1, 1), (1, 1024), (5, 3), (100, 1024), (1000, 64), (1024, 1024), (4100, 1024), (257, 1)]
 
 
+@pytest.fixture(autouse=True, params=["held", "streamed"])
+def is_held(request, monkeypatch):
+    """Whether features stay in memory: nothing else may depend on it."""
+    if request.param == "streamed":
+        monkeypatch.setattr(module, "HELD_BYTES", 0)
+    return request.param == "held"
+
+
 @pytest.fixture
 def index_layers():
     """Two layers in which every state says its own row and layer."""
@@ -154,14 +162,38 @@ class FailingRows(SplitRows):
 
 
 @pytest.mark.parametrize("is_threaded", [False, True])
-def test_an_error_of_a_batch_is_raised_in_its_turn(index_layers, is_threaded):
+def test_an_error_of_a_batch_is_raised_in_its_turn(index_layers, is_threaded, is_held):
     rows = FailingRows(index_layers, np.arange(500)[:, None])
     batches = RowBatches(rows, measure(np.stack(index_layers)).scale, batch_rows=64)
     batches.is_threaded, before, met = is_threaded, active_count(), []
     with pytest.raises(OSError, match="the disk went away"):
         met.extend(len(examples) for _, examples in batches)
-    assert met == [64, 64, 64]
+    assert met == ([] if is_held else [64, 64, 64])
     assert active_count() == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_few_rows_are_read_once_and_give_the_same_batches(index_layers, monkeypatch, dtype):
+    reads = []
+
+    class CountedRows(SplitRows):
+        def read(self, ranges, layers, *args, **kwargs):
+            reads.append((list(ranges), list(layers)))
+            return super().read(ranges, layers, *args, **kwargs)
+
+    rows, scale = CountedRows(index_layers, np.arange(500)[::-1, None]), measure(np.stack(index_layers)).scale
+    held, streamed = (RowBatches(rows, scale, batch_rows=64, dtype=dtype, seed=5) for _ in range(2))
+    for layers in ([0, 1], [1]):
+        held.layers = streamed.layers = layers
+        monkeypatch.setattr(module, "HELD_BYTES", 2 * 500 * 3 * dtype.itemsize)
+        given = [(states.clone(), examples) for states, examples in held]
+        assert reads == [([(0, 500)], [0, 1])], "one pass for all epochs and layers"
+        monkeypatch.setattr(module, "HELD_BYTES", 2 * 500 * 3 * dtype.itemsize - 1)
+        for (states, examples), (others, same) in zip(given, streamed, strict=True):
+            assert torch.equal(examples, same)
+            assert torch.equal(states, others)
+        assert len(reads) > 1
+        del reads[1:]
 
 
 def test_a_pass_that_stops_early_ends_its_thread(index_layers):
