@@ -183,10 +183,11 @@ def report_command(
     files: Annotated[list[Path], typer.Argument(help="Experiment files or names; all by default.")] = [],  # noqa: B006
     results: Results = Path("results"),
 ) -> None:
-    """Rebuild tables and figures from the results folder alone."""
+    """Rebuild tables, figures and the page from the results folder alone."""
     from probes.study.analyses import holds_analyses, read_analyses
     from probes.study.curves import read_results
     from probes.study.publish import report, report_analyses
+    from probes.study.site import write_site
 
     names = [file.stem for file in files] or sorted(path.name for path in (results / "runs").glob("*/"))
     if not names:
@@ -197,6 +198,7 @@ def report_command(
         else:
             paths = report(list(read_results(name, results)), results)
         print("\n".join(map(str, paths)))
+    print(write_site(results))
 
 
 @app.command("compare")
