@@ -3,10 +3,10 @@
 import csv
 import shutil
 import time
-from pathlib import Path
 
 import pytest
 
+from probes.result import read_record
 from probes.study.curves import read_results
 from probes.study.difference import compare
 from probes.study.site import write_site
@@ -22,13 +22,16 @@ def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "results"
     for name in KEPT:
         shutil.copytree(CHECKOUT / "results" / "runs" / name, folder / "runs" / name)
-    shutil.copytree(CHECKOUT / "results" / "outcomes", folder / "outcomes")
+    for path in (folder / "runs" / "layer_pos").glob("*.json"):
+        name = f"{read_record(path).run_id}.safetensors"
+        (folder / "outcomes").mkdir(exist_ok=True)
+        shutil.copy(CHECKOUT / "results" / "outcomes" / name, folder / "outcomes")
     write_site(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def start_browser(tmp_path_factory):
+def start_browser():
     """Starts Chromium without a window; all are closed at the end."""
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
@@ -36,13 +39,18 @@ def start_browser(tmp_path_factory):
 
     started = []
 
-    def start(width=1280, height=1000, *, is_dark=False, downloads=None):
+    def start(width=1280, height=1000, *, is_dark=False):
         options = Options()
         options.binary_location = shutil.which("chromium") or ""
         shade = ["--blink-settings=preferredColorScheme=0"] if is_dark else []
-        for one in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", *shade):
+        for one in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--force-prefers-reduced-motion",
+            *shade,
+        ):
             options.add_argument(one)
-        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)} if downloads else {})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         # A window of the system has a least width; a phone is narrower.
@@ -70,8 +78,8 @@ def wait_for(condition, seconds=20.0):
 
 
 @pytest.fixture(scope="module")
-def opened(start_browser, results, tmp_path_factory):
-    browser = start_browser(downloads=tmp_path_factory.mktemp("downloads"))
+def opened(start_browser, results):
+    browser = start_browser()
     open_page(browser, results / "index.html")
     return browser
 
@@ -140,10 +148,10 @@ def test_an_address_opens_its_task(start_browser, results):
 
 
 def test_twins_controls_and_floors_come_and_go(page):
+    find = "[...document.querySelectorAll('#curve-chart .role-legend-label text')]"
+
     def names():
-        return page.execute_script(
-            "return [...document.querySelectorAll('#curve-chart .role-legend-label text')].map((one) => one.textContent)"
-        )
+        return page.execute_script(f"return {find}.map((one) => one.textContent)")
 
     assert names() == ["pretrained", "untrained 0", "untrained 1", "untrained 2", "control word_type"]
     page.find_element("id", "show-twins").click()
@@ -221,17 +229,15 @@ def test_every_analysis_is_drawn(page):
 
 def test_search_download_and_order_of_the_table(page, results):
     browser, record = page, read_results("layer_pos", results)["pretrained"].record
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(results)})
     kept = [score for score in record.scores if score.variant == "selectivity" and score.subset == "unseen"]
     field = browser.find_element("id", "search")
     field.send_keys("Selectivity unseen " + record.run_id[:6])
     wait_for(lambda: text_of(browser, "found") == f"{len(kept)} rows.")
-    downloads = Path(browser.capabilities["chrome"]["userDataDir"]).parent
-    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(results)})
     browser.find_element("id", "download").click()
     wait_for(lambda: (results / "scores.csv").is_file())
     with (results / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert downloads.is_dir()
     assert [float(row["value"]) for row in rows] == [pytest.approx(score.value, rel=1e-4) for score in kept]
     assert {row["variant"] for row in rows} == {"selectivity"}
     heads = browser.find_elements("css selector", "#rows thead button")
@@ -258,8 +264,8 @@ def test_every_field_and_chart_has_a_name_for_those_who_do_not_see(page):
     const named = (one) => one.labels?.length || one.getAttribute('aria-label') || one.textContent.trim();
     const fields = [...document.querySelectorAll('select, input, button')].filter((one) => !named(one));
     const charts = [...document.querySelectorAll('.chart')].filter((one) => one.querySelector('svg'));
-    return [fields.map((one) => one.outerHTML), charts.filter((one) => !(one.getAttribute('role') === 'img'
-      && one.getAttribute('aria-label'))).map((one) => one.id)];
+    const isNamed = (one) => one.getAttribute('role') === 'graphics-document' && one.getAttribute('aria-label');
+    return [fields.map((one) => one.outerHTML), charts.filter((one) => !isNamed(one)).map((one) => one.id)];
     """
     assert page.execute_script(nameless) == [[], []]
 
@@ -282,7 +288,7 @@ def test_the_keyboard_reaches_the_choices_and_a_key_changes_the_task(page):
 
 
 CONTRAST = """
-const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
 const light = (colour) => {
   canvas.fillStyle = colour;
   canvas.fillRect(0, 0, 1, 1);
@@ -323,7 +329,7 @@ def test_a_phone_scrolls_in_one_direction_only(start_browser, results):
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width <= 360
     charts = browser.execute_script(
-        "return [...document.querySelectorAll('.chart:not(.scroll) svg')].map((one) => one.getBoundingClientRect().width)"
+        "return [...document.querySelectorAll('.chart:not(.scroll) svg')].map((one) => one.clientWidth)"
     )
     assert all(0 < chart <= 360 for chart in charts)
 

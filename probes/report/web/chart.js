@@ -24,16 +24,13 @@ function theme() {
 
 async function draw(id, spec, description) {
   const place = document.getElementById(id);
-  place.setAttribute("role", "img");
-  place.setAttribute("aria-label", description);
   const whole = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", config: theme(), description, ...spec };
   return vegaEmbed(place, whole, { renderer: "svg", actions: false, tooltip: { theme: "custom" } });
 }
 
 function clear(id, message) {
   const place = document.getElementById(id);
-  place.removeAttribute("role");
-  place.removeAttribute("aria-label");
+  for (const name of ["role", "aria-roledescription", "aria-label"]) place.removeAttribute(name);
   place.replaceChildren(message);
 }
 
@@ -69,17 +66,19 @@ function curveChart({ layers, rows, floors, series, title }) {
       { data: { values: rows }, mark: { type: "area", opacity: 0.18 }, encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color } },
       { data: { values: rows }, mark: { type: "line", strokeWidth: 2 }, encoding: { x, y, color, strokeDash: dash } },
       { data: { values: rows }, mark: { type: "point", filled: true, size: 45, opacity: 1 }, encoding: { x, y, color, tooltip } },
+    ].concat(!rows.some((row) => row.isBest) ? [] : [
       { data: { values: rows.filter((row) => row.isBest) }, mark: { type: "point", size: 190, strokeWidth: 2.5, filled: false, opacity: 1 }, encoding: { x, y, color, tooltip } },
+    ], !floors.length ? [] : [
       { data: { values: floors }, mark: { type: "rule", strokeDash: [5, 4], color: colour("--quiet") }, encoding: { y, tooltip: [{ field: "name", title: "floor" }, { field: "value", format: ".1f" }] } },
       { data: { values: floors }, mark: { type: "text", ...side, color: colour("--quiet"), fontSize: 11 }, encoding: { x: { value: "width" }, y, text: { field: "label" } } },
-    ],
+    ]),
   };
 }
 
 // Lines with bands: rows {x, name, value, low, high}; `places` in their order, numbers on a scale of their own.
 function lineChart({ rows, places, isNumber, isLog, xTitle, yTitle, height = 220, dashes = false, names = null }) {
   const x = isNumber
-    ? { field: "x", type: "quantitative", title: xTitle, scale: { type: isLog ? "log" : "linear", zero: false } }
+    ? { field: "x", type: "quantitative", title: xTitle, scale: isLog ? { type: "log" } : { zero: false } }
     : { field: "x", type: "ordinal", sort: places, title: xTitle, axis: { labelAngle: places.some((one) => one.length > 4) ? -40 : 0 } };
   const y = number("value", yTitle);
   const shown = names ?? distinct(rows.map((row) => row.name));

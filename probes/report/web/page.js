@@ -172,7 +172,6 @@ function start(data) {
         const mark = layer === run.best ? "● " : run.mayBeBest.includes(layer) ? "○ " : "";
         const button = Object.assign(document.createElement("button"), { type: "button", textContent: mark + percent(score.value) });
         button.style.setProperty("--share", Math.round(share));
-        button.classList.toggle("dark", share > 55);
         button.classList.toggle("best", layer === run.best);
         button.setAttribute("aria-label", `${run.task}, layer ${name}: ${percent(score.value)} per cent${mark.startsWith("●") ? ", best on dev" : mark ? ", not excluded as the best" : ""}`);
         button.addEventListener("click", () => open(place, run, layer));
