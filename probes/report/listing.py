@@ -41,8 +41,7 @@ def format_listing(analyses: Sequence[Analysis]) -> str:
             header, *rows = _table(panel, lines_of(panel, part), [twin_label(one) for one in part])
             lines += ["", f"### {panel.title}", "", *markdown_rows(header, rows)]
         for one in part:
-            notes = "; ".join(f"{key}: {value}" for key, value in one.notes.items())
-            lines += ["", f"{twin_label(one)}: {notes}."] if notes else []
+            lines += ["", f"{twin_label(one)}: {one.notes_text}."] if one.notes_text else []
     return "\n".join(lines) + "\n"
 
 

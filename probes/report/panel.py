@@ -60,11 +60,13 @@ def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
     looks = _looks(lines)
     scale = 100 if panel.is_share else 1
     name = f"{panel.metric}, per cent" if panel.is_share else panel.metric
-    if panel.x != "layer" and not all(isinstance(place, (int, float)) for place in places):
+    are_numbers = [isinstance(place, (int, float)) for place in places]
+    if panel.x != "layer" and not any(are_numbers):
         _draw_names(axes, list(zip(lines, looks, strict=True)), places, scale)
         axes.set_xlabel(name)
     else:
-        is_number = panel.x != "layer"
+        # `full` among ranks is a place after the others: such an axis has steps and no scale.
+        is_number = panel.x != "layer" and all(are_numbers)
         at = {place: place if is_number else number for number, place in enumerate(places)}
         for line, look in zip(lines, looks, strict=True):
             _draw_line(axes, line, at, scale, look)

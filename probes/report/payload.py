@@ -166,11 +166,7 @@ def _studies(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
             "asked": part[0].question,
             "analyses": [place[one.run_id] for one in part],
             "panels": [_describe_panel(panel, part) for panel in part[0].panels],
-            "notes": [
-                f"{twin_label(one)}: {'; '.join(f'{key}: {value}' for key, value in one.notes.items())}."
-                for one in part
-                if one.notes
-            ],
+            "notes": [f"{twin_label(one)}: {one.notes_text}." for one in part if one.notes_text],
         }
         for experiment, kept in _by(analyses, lambda one: one.experiment).items()
         for name, part in panels(kept).items()
@@ -182,7 +178,8 @@ def _describe_panel(panel: Any, analyses: Sequence[Analysis]) -> dict[str, Any]:
     places = places_of(panel, lines)
     at = {value: number for number, value in enumerate(places)}
     scale = 100 if panel.is_share else 1
-    is_number = panel.x != "layer" and all(isinstance(value, (int, float)) for value in places)
+    are_numbers = [isinstance(value, (int, float)) for value in places]
+    is_number = panel.x != "layer" and all(are_numbers)
     return {
         "title": panel.title,
         "metric": f"{panel.metric}, per cent" if panel.is_share else panel.metric,
@@ -190,7 +187,7 @@ def _describe_panel(panel: Any, analyses: Sequence[Analysis]) -> dict[str, Any]:
         "places": [place_name(panel, value) for value in places],
         "values": places if is_number else [],
         "isNumber": is_number,
-        "isNamed": panel.x != "layer" and not is_number,
+        "isNamed": panel.x != "layer" and not any(are_numbers),
         "isLog": bool(is_number and places and min(places) > 0 and max(places) > WIDE * min(places)),
         "lines": [
             {

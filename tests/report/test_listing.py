@@ -95,3 +95,18 @@ def test_figures_of_the_same_findings_are_the_same_bytes(x, tmp_path):
     assert len(one) > 5000
     changed = [analyses[0], make([panel], [*found[:-1], row("task", 0.4, layer=1, at=at[0])], twin=TWIN)]
     assert draw_analyses(changed, tmp_path / "changed.pdf").read_bytes() != one
+
+
+def test_a_long_note_is_left_to_the_json():
+    text = make([LAYERS], FOUND, notes={"left out": 3, "settings": [{"l2": 1e-5}] * 100, "rank": {"0": 8}}).notes_text
+    assert text == "left out: 3; rank: {'0': 8}"
+
+
+@pytest.mark.parametrize(("ranks", "are_names"), [([2, 8], False), ([2, "full"], False), (["a", "b"], True)])
+def test_names_stand_below_each_other_and_numbers_beside(ranks, are_names, tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *given, **fields: kept.append(figure))
+    panel = Panel(metric="bits", title="t", x="rank")
+    found = [row("task", number / 10, layer=0, at={"rank": rank}) for number, rank in enumerate(ranks)]
+    draw_analyses([make([panel], found)], tmp_path / "x.png")
+    assert bool(kept[0].axes[0].yaxis_inverted()) is are_names
