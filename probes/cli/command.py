@@ -201,6 +201,34 @@ def report_command(
     print(write_site(results))
 
 
+@app.command("show")
+def show_command(
+    file: Annotated[Path, typer.Argument(help="Experiment file (YAML), or the JSON of a curve.", show_default=False)],
+    text: Annotated[str, typer.Argument(help="A sentence, or the path of a file with one a line.", show_default=False)],
+    settings: Overrides = [],  # noqa: B006 - typer reads the default, nobody changes it
+    results: Results = Path("results"),
+    twins: Annotated[bool, typer.Option(help="Show untrained twins too.")] = False,
+    as_html: Annotated[Path | None, typer.Option("--html", metavar="PATH", help="Write an HTML file too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line a curve, and nothing else.")] = False,
+) -> None:
+    """Ask the fitted probes of every layer about a sentence; where layers disagree is marked."""
+    from rich.console import Console
+
+    from probes.report.shown import html_page, to_terminal
+    from probes.study.show import show_text
+
+    every = list(show_text(file, text, settings, results, with_twins=twins))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    for shown in every:
+        if as_json:
+            print(json.dumps(shown.to_dict(), ensure_ascii=False), flush=True)
+        else:
+            console.print(to_terminal(shown))
+    if as_html is not None:
+        as_html.parent.mkdir(parents=True, exist_ok=True)
+        as_html.write_text(html_page(every), encoding="utf-8")
+
+
 @app.command("compare")
 def compare_command(
     first: Annotated[str, typer.Argument(help="A curve's JSON file, or EXPERIMENT:NAME such as layer_pos:pretrained.")],

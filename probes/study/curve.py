@@ -1,22 +1,32 @@
 """A curve as users hold it: print it, plot it, subtract it, ask for its best layer, predict with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from probes.errors import ResultError
 from probes.report.figure import draw_curves
+from probes.report.shown import Shown
 from probes.report.table import format_curve
 from probes.result import Outcomes, Record, load_outcomes, to_frame
+from probes.result.frame import twin_label
 from probes.study.difference import Difference, compare
+from probes.task import unit_of
 from probes.track import log_curve
 
 if TYPE_CHECKING:
     import pandas
 
-Predictor = Callable[[Sequence[Any], int], list[Any]]
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Fitted probes that answer new text."""
+
+    def __call__(self, texts: Sequence[Any], layer: int) -> list[Any]: ...
+
+    def show(self, text: Any, title: str) -> Shown: ...
 
 
 @dataclass(frozen=True)
@@ -97,12 +107,25 @@ class Curve:
         punctuation; for a sentence task one label a text. Raises ResultError for a curve without probes and
         CacheError for a layer that does not exist.
         """
+        return self._predictor(texts, layer)
+
+    def show(self, text: str | Sequence[str]) -> Shown:
+        """What the probe of every layer says about a text, as a table to print, with disagreement marked.
+
+        Raises ResultError for a curve without probes.
+        """
+        record, encoder = self.record, self.record.config["encoder"]
+        pooling = [] if unit_of(record.task) == "word" else [encoder.get("sentence") or "cls"]
+        return self._predictor.show(text, ", ".join([record.task, encoder["name"], *pooling, twin_label(record)]))
+
+    @property
+    def _predictor(self) -> Predictor:
         if self.predictor is None:
             raise ResultError(
                 f"Prediction needs the fitted probes of run {self.record.run_id!r}, but this curve has none at hand. "
                 f"Read it with probes.read_results, or run its experiment again."
             )
-        return self.predictor(texts, layer)
+        return self.predictor
 
     def __sub__(self, other: "Curve | CurveGroup") -> Difference:
         """The paired difference in accuracy at each layer, on the same test examples."""

@@ -24,7 +24,7 @@ from probes.study.curves import Curves
 from probes.study.execute import Notify, ask, fit_tasks
 from probes.study.material import describe
 from probes.study.plan import DEFAULT_RESULTS, plan
-from probes.study.predict import make_predictor
+from probes.study.predict import FittedPredictor
 from probes.study.publish import run_analyses, run_steps
 from probes.types import Corpus, Unit
 
@@ -95,7 +95,7 @@ def probe(
         own = Clock(dict(clock.seconds))
         record = assemble(fitted, cache, run, experiment="python", question="", material=material, clock=own)
         is_adopted = "adopted" in cache.manifest.identity
-        predictor = None if is_adopted else make_predictor(run.encoder, run.task.name, fitted.probes)
+        predictor = None if is_adopted else FittedPredictor(run.encoder, run.task.name, fitted.probes)
         curves.append(Curve(record, fitted.outcomes, predictor))
     return curves[0] if isinstance(task, str) else curves
 

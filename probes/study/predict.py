@@ -2,16 +2,25 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import softmax
 
 from probes.cache import probes_home
 from probes.config import EncoderConfig, Run
 from probes.errors import CacheError, FitError
 from probes.fit.fitted import FittedProbes, load_probes
-from probes.study.curve import Predictor
+from probes.report.shown import Shown
 from probes.task import unit_of
 from probes.types import Pair
+
+if TYPE_CHECKING:
+    from probes.encoder.frozen import FrozenEncoder
 
 ENCODER_NAME = "encoder.json"
 
@@ -21,31 +30,71 @@ def probes_folder(run_id: str) -> Path:
     return probes_home() / "probes" / run_id
 
 
-def make_predictor(encoder: EncoderConfig, task: str, probes: FittedProbes | Path) -> Predictor:
-    """A function from texts and a layer to labels; encoder and probes are loaded at the first call."""
-    loaded: dict[str, Any] = {}
+@dataclass(frozen=True)
+class FittedPredictor:
+    """Answers new text by the fitted probes of a task; encoder and probes are loaded at the first question."""
 
-    def predict(texts: Sequence[str | Pair | Sequence[str]], layer: int) -> list[Any]:
-        from probes.encoder.load import load_encoder  # here: curves are read and made without transformers
-        from probes.encoder.pool import embed
+    encoder: EncoderConfig
+    task: str
+    source: FittedProbes | Path
 
-        if not loaded:
-            loaded["probes"] = load_probes(probes) if isinstance(probes, Path) else probes
-            loaded["encoder"] = load_encoder(encoder)
-        fitted, unit = loaded["probes"], unit_of(task)
+    def __call__(self, texts: Sequence[str | Pair | Sequence[str]], layer: int) -> list[Any]:
+        """For each text its label, or one for each word, by the probe of a layer."""
+        fitted = self._probes
         if layer not in range(fitted.num_layers):
             raise CacheError(
                 f"A layer from 0 (the embeddings) to {fitted.num_layers - 1} was expected, but came {layer!r}. "
                 f"Ask for one of these."
             )
-        _check_width(fitted, task, loaded["encoder"].dim)
-        inputs = [split_words(text) if unit == "word" and isinstance(text, str) else text for text in texts]
-        vectors = embed(loaded["encoder"], inputs, unit)
-        answers = [fitted.logits(states[layer].cpu().numpy(), layer)[:, 0].argmax(axis=-1) for states in vectors]
+        answers = [logits[layer].argmax(axis=-1) for logits in self._logits(texts, [layer])]
         labels = [[fitted.labels[code] for code in codes] for codes in answers]
-        return labels if unit == "word" else [label for (label,) in labels]
+        return labels if unit_of(self.task) == "word" else [label for (label,) in labels]
 
-    return predict
+    def show(self, text: str | Pair | Sequence[str], title: str) -> Shown:
+        """What the probes of all layers say about one text, with probabilities.
+
+        Raises FitError for a task whose answers are no classes.
+        """
+        fitted, unit = self._probes, unit_of(self.task)
+        if fitted.answer != "class":
+            raise FitError(
+                f"A task that answers one of several classes was expected, but the answers of {self.task!r} are "
+                f"{fitted.answer!r}. Ask for its numbers with FittedProbes.logits."
+            )
+        layers = range(fitted.num_layers)
+        (logits,) = self._logits([text], layers)
+        words = (split_words(text) if isinstance(text, str) else list(text)) if unit == "word" else [str(text)]
+        return Shown(
+            title=title,
+            words=tuple(map(str, words)),
+            layers=tuple("emb" if layer == 0 else str(layer) for layer in layers),
+            labels=fitted.labels,
+            shares=softmax(np.stack([logits[layer] for layer in layers]).astype(np.float64), axis=-1),
+            is_sentence=unit == "sentence",
+        )
+
+    def _logits(
+        self, texts: Sequence[str | Pair | Sequence[str]], layers: Sequence[int]
+    ) -> list[dict[int, Float[np.ndarray, "row label"]]]:
+        from probes.encoder.pool import embed
+
+        fitted, unit = self._probes, unit_of(self.task)
+        _check_width(fitted, self.task, self._encoder.dim)
+        inputs = [split_words(text) if unit == "word" and isinstance(text, str) else text for text in texts]
+        return [
+            {layer: fitted.logits(states[layer].cpu().numpy(), layer)[:, 0] for layer in layers}
+            for states in embed(self._encoder, inputs, unit)
+        ]
+
+    @cached_property
+    def _probes(self) -> FittedProbes:
+        return load_probes(self.source) if isinstance(self.source, Path) else self.source
+
+    @cached_property
+    def _encoder(self) -> "FrozenEncoder":
+        from probes.encoder.load import load_encoder  # here: curves are read and made without transformers
+
+        return load_encoder(self.encoder)
 
 
 def _check_width(fitted: FittedProbes, task: str, dim: int) -> None:
@@ -64,13 +113,13 @@ def keep_probes(run: Run, probes: FittedProbes) -> None:
     (folder / ENCODER_NAME).write_text(run.encoder.model_dump_json(), "utf-8")
 
 
-def predictor_of(run: Run) -> Predictor:
+def predictor_of(run: Run) -> FittedPredictor:
     """The predictor of a run whose probes were kept."""
     folder = probes_folder(run.run_id)
     encoder, path = run.encoder, folder / ENCODER_NAME
     if path.is_file():
         encoder = EncoderConfig.model_validate_json(path.read_text("utf-8"))
-    return make_predictor(encoder, run.task.name, folder)
+    return FittedPredictor(encoder, run.task.name, folder)
 
 
 def split_words(text: str) -> list[str]:
