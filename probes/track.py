@@ -49,10 +49,11 @@ def choose_mode() -> str:
 def log_curve(record: Record, figure: Path | None = None) -> str:
     """Write one curve as one W&B run with id `run_id`; returns the run's folder ("" when disabled).
 
-    One history row a layer, with `layer` as the step of every metric; a table of all scores; the figure. The
-    same curve again, offline, is a new folder with the same id.
+    One history row a layer, with `layer` as the step of every metric; before them, where the fit had epochs, a row an
+    epoch with `epoch` as the step of every layer's curve on dev; a table of all scores; the figure. The same curve
+    again, offline, is a new folder with the same id.
     """
-    rows = [layer_row(record, layer) for layer in range(len(record.layers))]
+    rows = [*epoch_rows(record), *(layer_row(record, layer) for layer in range(len(record.layers)))]
     return _log(record, rows, ("scores", COLUMNS, _cells(record.scores)), figure, best_layer=record.best_layer)
 
 
@@ -83,6 +84,9 @@ def _log(
     run = _start(record, mode, folder)
     run.define_metric("layer")
     run.define_metric("*", step_metric="layer")
+    if any("epoch" in row for row in rows):
+        run.define_metric("epoch")
+        run.define_metric("fit/*", step_metric="epoch")
     name, columns, cells = table
     # Every call of log() is a row of the history, so table and figure ride with the last layer.
     rows[-1][name] = wandb.Table(columns=list(columns), data=cells)
@@ -156,6 +160,17 @@ def layer_row(record: Record, layer: int) -> dict[str, Any]:
         if score.layer is not None and score.low is not None:
             row |= {f"{name}_low": score.low, f"{name}_high": score.high}
     return row
+
+
+def epoch_rows(record: Record) -> list[dict[str, Any]]:
+    """What dev said of each layer's probe, epoch by epoch."""
+    rows: dict[int, dict[str, Any]] = {}
+    for one in record.training:
+        row = rows.setdefault(one.epoch, {"epoch": one.epoch})
+        for name in ("dev_accuracy", "dev_loss"):
+            if (value := getattr(one, name)) is not None:
+                row[f"fit/{name}/{record.layers[one.layer]}"] = value
+    return [rows[epoch] for epoch in sorted(rows)]
 
 
 @contextmanager

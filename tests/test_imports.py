@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "probes"
 
 RANKS = (
-    {"errors", "seed", "types", "metric"},
+    {"errors", "progress", "seed", "types", "metric"},
     {"config"},
     {"cache", "result"},
     {"corpus", "encoder", "task", "fit", "track", "report"},

@@ -29,8 +29,13 @@ def read_log(folder: Path) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def history(log: list[dict]) -> list[dict]:
+def every_row(log: list[dict]) -> list[dict]:
     return [entry["history"]["item"] for entry in log if entry["type"] == "history"]
+
+
+def history(log: list[dict]) -> list[dict]:
+    """The rows of layers."""
+    return [row for row in every_row(log) if "epoch" not in row]
 
 
 def strings(value: object) -> Iterator[str]:
@@ -71,9 +76,19 @@ def test_run_is_named_grouped_and_configured(study, log):
 
 def test_layer_is_the_step_of_every_metric(log):
     metrics = [entry["metric"] for entry in log if entry["type"] == "metric"]
-    assert {metric.get("name") for metric in metrics} == {"layer", None}
-    (rule,) = [metric for metric in metrics if "glob_name" in metric]
-    assert (rule["glob_name"], rule["step_metric"]) == ("*", "layer")
+    assert {metric.get("name") for metric in metrics} == {"layer", "epoch", None}
+    rules = {metric["glob_name"]: metric["step_metric"] for metric in metrics if "glob_name" in metric}
+    assert rules == {"*": "layer", "fit/*": "epoch"}
+
+
+def test_the_fit_of_each_layer_is_a_row_an_epoch_with_what_dev_said(study, log):
+    record = study.curves["pretrained"].record
+    rows = [row for row in every_row(log) if "epoch" in row]
+    assert [row["epoch"] for row in rows] == list(range(1, 1 + max(one.epoch for one in record.training)))
+    for one in record.training:
+        row = rows[one.epoch - 1]
+        assert row[f"fit/dev_accuracy/{record.layers[one.layer]}"] == one.dev_accuracy
+        assert row[f"fit/dev_loss/{record.layers[one.layer]}"] == pytest.approx(one.dev_loss)
 
 
 def test_history_has_one_row_a_layer_with_the_numbers_of_the_record(study, log):

@@ -78,8 +78,7 @@ def _refuse_several_processes() -> None:
 
 
 def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) -> None:
-    from probes.report.summary import percent
-    from probes.report.table import format_curve, sparkline
+    from probes.report.table import format_curve, format_summary
     from probes.study.publish import run_steps
 
     def finished(step: "Step", curve: "Curve") -> None:
@@ -92,11 +91,7 @@ def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) ->
         return
     curves, place = published.found, published.wandb_folder
     print(format_curve(curves[0].record) if len(curves) == 1 else steps[0].experiment.question)
-    for curve in curves if len(curves) > 1 else []:
-        values = [value or 0.0 for value in curve.accuracy]
-        best = curve.record.layers[curve.record.best_layer]
-        spread = f"{percent(min(values))} to {percent(max(values))}, best on dev: {best}"
-        print(f"{curve.record.run_id[:6]}  {sparkline(values)}  {spread}  {_title(curve.record)}")
+    print(f"\n{format_summary([curve.record for curve in curves])}\n")
     _print_written(published.paths, place, time.perf_counter() - start, published.seconds)
 
 

@@ -6,7 +6,6 @@ One process or many, one GPU or a cluster: that is Lightning's part. Ours are th
 import atexit
 import logging
 import os
-import sys
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -22,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from probes.encoder.make import Making, store_dtype
 from probes.encoder.pool import find_pieces, pool_rows
 from probes.errors import EncoderError
+from probes.progress import Progress
 
 LARGEST_FLOAT16 = 65504.0
 # Batches that may wait for the disk while the next is computed; each holds its states once.
@@ -48,7 +48,7 @@ def fill(making: Making) -> None:
                 logger=False,
                 enable_checkpointing=False,
                 enable_model_summary=False,
-                enable_progress_bar=sys.stderr.isatty(),
+                enable_progress_bar=False,
                 callbacks=[writer],
                 inference_mode=True,
                 use_distributed_sampler=False,
@@ -182,6 +182,14 @@ class RowWriter(BasePredictionWriter):
         self.making = making
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._waiting: list[Future[None]] = []
+        self._progress: Progress | None = None
+
+    def on_predict_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        making = self.making
+        if trainer.is_global_zero and making.mine:
+            total = sum(len(making.plan.rows.rows(number)) for number in making.mine)
+            self._progress = Progress(f"encode {making.place.name}", total=total, unit=f"{making.unit}s")
+            self._progress.start()
 
     def write_on_batch_end(
         self,
@@ -201,6 +209,8 @@ class RowWriter(BasePredictionWriter):
             is_copied.record()
         self.drain(leave=WAITING - 1)
         self._waiting.append(self._pool.submit(self._write, batch["number"], states, largest, is_copied))
+        if self._progress is not None:
+            self._progress.advance(len(self.making.plan.rows.rows(batch["number"])))
 
     def drain(self, leave: int = 0) -> None:
         """Wait until at most `leave` batches are not yet written; raises what the thread raised."""
@@ -209,6 +219,8 @@ class RowWriter(BasePredictionWriter):
 
     def stop(self) -> None:
         """End the thread, after it has written what it was given."""
+        if self._progress is not None:
+            self._progress.stop()
         self._pool.shutdown(wait=True)
 
     def _write(self, number: int, states: torch.Tensor, largest: torch.Tensor, is_copied: Any) -> None:

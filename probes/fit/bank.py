@@ -50,6 +50,9 @@ class BestProbes:
     gap: Float[Tensor, "layer probe"]
     """Distance to the optimum as the solver knows it; NaN where it does not."""
     converged: Bool[Tensor, "layer probe"]
+    dev_curve: Float[Tensor, "epoch layer noted measure"] | None = None
+    """Accuracy and loss on dev after each epoch, NaN once a probe has ended: of every probe, or of the chosen one of a
+    task. None for the exact solver."""
 
 
 class Bank(nn.Module):
@@ -94,6 +97,7 @@ class Bank(nn.Module):
         self.best = {name: value.detach().cpu().clone() for name, value in self.weights.items()}
         self.best_accuracy, self.best_loss = (torch.full(shape.l2.shape, torch.nan).double() for _ in range(2))
         self.best_epoch = torch.zeros(shape.l2.shape, dtype=torch.long)
+        self.dev_curve: list[Tensor] = []
         self.has_diverged = torch.zeros(shape.l2.shape, dtype=torch.bool)
         self.optimizer: ElementWise | None = None
         self.tally: Tally | None = None
@@ -137,6 +141,7 @@ class Bank(nn.Module):
         is_finite = torch.isfinite(loss)
         # Before the epoch is counted: patience may end a probe in the epoch in which it diverges.
         lost = self.schedule.is_running & ~is_finite
+        self._note(accuracy, loss)
         is_best = self.schedule.observe(torch.where(is_finite, score, -torch.inf))
         where = self.layers[:, None].expand_as(self.probes)[is_best], self.probes[is_best]
         for name, value in self.weights.items():
@@ -146,6 +151,14 @@ class Bank(nn.Module):
         self.has_diverged[self.layers[:, None].expand_as(self.probes)[lost], self.probes[lost]] = True
         self.schedule.is_running &= is_finite
         self._shrink()
+
+    def _note(self, accuracy: Float[Tensor, "kept probe"], loss: Float[Tensor, "kept probe"]) -> None:
+        """Keep what dev said of the probes that run."""
+        noted = torch.full((*self.best_loss.shape, 2), torch.nan, dtype=torch.float64)
+        running = self.schedule.is_running.cpu()
+        where = self.layers[:, None].expand_as(self.probes)[running], self.probes[running]
+        noted[where] = torch.stack([accuracy, loss], dim=-1).double().cpu()[running]
+        self.dev_curve.append(noted)
 
     def result(self) -> BestProbes:
         """Every probe at its best epoch, its weights those of features."""
@@ -161,6 +174,7 @@ class Bank(nn.Module):
             has_diverged=self.has_diverged,
             gap=torch.full_like(self.best_loss, torch.nan),
             converged=torch.zeros_like(self.has_diverged),
+            dev_curve=torch.stack(self.dev_curve),
         )
 
     def _on_features(self, dtype: torch.dtype) -> dict[str, Tensor]:

@@ -132,7 +132,8 @@ def _pick(best: BestProbes, grid: Grid) -> BestProbes:
         return values[every, choice][:, None]
 
     parameters = {name: take(value) for name, value in best.parameters.items()}
-    return BestProbes(parameters, **{name: take(getattr(best, name)) for name in _BY_PROBE})
+    curve = None if best.dev_curve is None else best.dev_curve[:, every, choice][:, :, None]
+    return BestProbes(parameters, **{name: take(getattr(best, name)) for name in _BY_PROBE}, dev_curve=curve)
 
 
 def _join(task: BestProbes, controls: BestProbes | None) -> BestProbes:
@@ -140,7 +141,7 @@ def _join(task: BestProbes, controls: BestProbes | None) -> BestProbes:
         return task
     parameters = {name: torch.cat([value, controls.parameters[name]], dim=1) for name, value in task.parameters.items()}
     joined = {name: torch.cat([getattr(task, name), getattr(controls, name)], dim=1) for name in _BY_PROBE}
-    return BestProbes(parameters, **joined)
+    return BestProbes(parameters, **joined, dev_curve=task.dev_curve)
 
 
 def _finish(problem: Problem, chosen: Chosen, distance: Distance) -> FittedProbes:
@@ -166,4 +167,5 @@ def _finish(problem: Problem, chosen: Chosen, distance: Distance) -> FittedProbe
         gap_kind=kind,
         converged=converged.numpy(),
         has_diverged=best.has_diverged.numpy(),
+        dev_curve=None if best.dev_curve is None else best.dev_curve[:, :, 0].numpy(),
     )

@@ -50,6 +50,8 @@ class FittedProbes:
     has_diverged: Bool[np.ndarray, "layer target"]
     product: bool = False
     """Whether the product of two slots stands behind their states."""
+    dev_curve: Float[np.ndarray, "epoch layer measure"] | None = None
+    """Accuracy and loss of the task on dev after each epoch, NaN once a probe has ended; not kept on disk."""
 
     @property
     def num_layers(self) -> int:

@@ -5,7 +5,6 @@ together, and every probe keeps its own best weights on dev.
 """
 
 import logging
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import Tensor
 from probes.config import FitConfig
 from probes.fit.batch import Batch
 from probes.fit.family import Drop
+from probes.progress import Progress
 from probes.seed import stream_seed
 
 SMALLEST_NUMBER_OF_BATCHES = 16
@@ -63,6 +63,12 @@ class ProbeStack(lightning.LightningModule):
         self.banks = torch.nn.ModuleList(banks)  # type: ignore[arg-type]
         self.train_batches, self.dev_batches, self.seed = train, dev, seed
         self.num_steps = 0
+        self.progress: Progress | None = None
+
+    def describe(self) -> str:
+        """What still runs, in a few words."""
+        layers = {layer for bank in self._running() for layer in bank.layers.tolist()}
+        return f"{len(layers)} layers"
 
     def configure_optimizers(self) -> None:
         return None
@@ -78,6 +84,8 @@ class ProbeStack(lightning.LightningModule):
         self.num_steps += 1
         for bank in self._running():
             bank.train_step(self._of(bank, states, self.train_batches), examples, SharedDropout(seed))
+        if self.progress is not None:
+            self.progress.advance(1)
 
     def on_validation_epoch_start(self) -> None:
         for bank in self._running():
@@ -97,6 +105,8 @@ class ProbeStack(lightning.LightningModule):
         elif layers != self.train_batches.layers:
             # Layers whose probes have all ended are not read any more.
             self.train_batches.layers = self.dev_batches.layers = layers
+            if self.progress is not None:
+                self.progress.note(f"({len(layers)} left)")
 
     def _all(self) -> list[ProbeBank]:
         return list(self.banks)  # type: ignore[arg-type]
@@ -155,6 +165,11 @@ def fit_stack(banks: Sequence[ProbeBank], train: Batches, dev: Batches, *, epoch
             logger=False,
             enable_checkpointing=False,
             enable_model_summary=False,
-            enable_progress_bar=sys.stderr.isatty(),
+            enable_progress_bar=False,
         )
-        trainer.fit(module, train_dataloaders=train, val_dataloaders=dev)
+        module.progress = Progress(f"fit {module.describe()}", total=epochs * len(train), unit="steps")
+        module.progress.start()
+        try:
+            trainer.fit(module, train_dataloaders=train, val_dataloaders=dev)
+        finally:
+            module.progress.stop()

@@ -49,15 +49,43 @@ def format_floors(record: Record) -> str:
     return "floors: " + ", ".join(parts)
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """A curve in as many characters as it has layers.
+def sparkline(values: Sequence[float], beside: Sequence[float] = ()) -> str:
+    """A curve in as many characters as it has layers, on the scale of all that stands beside it.
 
     >>> sparkline([0.1, 0.5, 0.9])
     '▁▅█'
     """
-    low, high = min(values), max(values)
+    low, high = min([*values, *beside]), max([*values, *beside])
     span = (high - low) or 1.0
     return "".join(BARS[min(len(BARS) - 1, int((value - low) / span * len(BARS)))] for value in values)
+
+
+def format_summary(records: Sequence[Record]) -> str:
+    """Curves as a row each: its shape, its ends and the layer that dev chose, beside its control there.
+
+    Shapes of one task are drawn on one scale: on a scale of its own the noise of a level curve looks like a shape.
+    """
+    drawn: dict[str, list[float]] = {}
+    for record in records:
+        drawn.setdefault(record.task, []).extend(score.value or 0.0 for score in record.select(variant="task"))
+    rows: list[tuple[str, ...]] = [("run", "task", "layers", "emb", "top", "best on dev", "control", "encoder")]
+    for record in records:
+        scores, best = record.select(variant="task"), record.best_layer
+        controls = [percent(record.select(variant=name, layer=best)[0].value) for name in tested_controls(record)]
+        rows.append(
+            (
+                record.run_id[:6],
+                record.task,
+                sparkline([score.value or 0.0 for score in scores], drawn[record.task]),
+                percent(scores[0].value),
+                percent(scores[-1].value),
+                f"{record.layers[best]}: {percent(scores[best].value)} {interval(scores[best])}",
+                " ".join(controls) or "-",
+                f"{record.config['encoder']['name']}, {twin_label(record)}",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def write_tables(records: Sequence[Record], folder: Path) -> list[Path]:

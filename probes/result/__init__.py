@@ -3,11 +3,22 @@
 from probes.result.analysis import Analysis, Finding, Panel, read_analysis, write_analysis
 from probes.result.frame import findings_frame, to_frame
 from probes.result.outcome import Outcomes, load_outcomes, save_outcomes
-from probes.result.record import Confusion, Fingerprints, GridRow, ProbeRow, Record, Score, read_record, write_record
+from probes.result.record import (
+    Confusion,
+    EpochRow,
+    Fingerprints,
+    GridRow,
+    ProbeRow,
+    Record,
+    Score,
+    read_record,
+    write_record,
+)
 
 __all__ = [
     "Analysis",
     "Confusion",
+    "EpochRow",
     "Finding",
     "Fingerprints",
     "GridRow",

@@ -94,6 +94,17 @@ class GridRow(Frozen):
     chosen: bool
 
 
+class EpochRow(Frozen):
+    """What dev said of the task's probe of one layer after one epoch."""
+
+    layer: int
+    epoch: int
+    """Passes over train, from 1."""
+    dev_accuracy: float | None
+    dev_loss: float | None
+    """Mean negative log-likelihood, in nats; none where it is not finite."""
+
+
 class Confusion(Frozen):
     """Test counts `layers[layer][label][predicted]` of the task."""
 
@@ -132,6 +143,8 @@ class Record(Frozen):
     probes: tuple[ProbeRow, ...]
     grid: tuple[GridRow, ...] = ()
     """The candidates among which dev chose."""
+    training: tuple[EpochRow, ...] = ()
+    """The fit of the chosen probes, of many epochs some; none for the exact solver."""
     confusion: Confusion
     supports: dict[str, dict[str, int]]
     """Examples of each label, by split."""
@@ -153,7 +166,7 @@ class Record(Frozen):
 
 def write_record(record: Record, path: Path) -> None:
     """Write a curve's JSON so that it is there whole or not at all, one score a line."""
-    write_rows(record, path, ("scores", "probes", "grid"))
+    write_rows(record, path, ("scores", "probes", "grid", "training"))
 
 
 def write_rows(result: Frozen, path: Path, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+from collections.abc import Iterator
 from functools import cache as remember
 from importlib.metadata import version
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from probes.cache import Cache, identity_hash, library_versions
 from probes.config import Run, plain
 from probes.fit.fitted import FittedProbes
-from probes.result import Confusion, Fingerprints, GridRow, ProbeRow, Record, Score
+from probes.result import Confusion, EpochRow, Fingerprints, GridRow, ProbeRow, Record, Score
 from probes.study.clock import Clock
 from probes.study.collect import Fitted
 from probes.study.elsewhere import score_elsewhere
@@ -24,6 +26,8 @@ from probes.task import CAPACITY
 from probes.types import Task
 
 PACKAGE_VERSION = version("layerwise-probes")
+# Points of a training curve that are kept of a long fit.
+MOST_EPOCHS = 32
 RECORDED = ("torch", "transformers", "tokenizers", "pytorch-lightning", "numpy", "scipy")
 
 
@@ -77,6 +81,7 @@ def assemble(
             *(row for one in fitted.aside for row in _probe_rows(one, one.task.name)),
         ),
         grid=tuple(_grid_rows(probes)),
+        training=tuple(_training_rows(probes.dev_curve)),
         confusion=Confusion(labels=probes.labels, layers=scorer.confusion()),
         supports=_supports(fitted.task),
         left_out=dict(fitted.task.left_out),
@@ -190,6 +195,19 @@ def _grid_rows(probes: FittedProbes) -> list[GridRow]:
         for layer in range(probes.num_layers)
         for number, setting in enumerate(grid.settings)
     ]
+
+
+def _training_rows(dev_curve: Float[np.ndarray, "epoch layer measure"] | None) -> Iterator[EpochRow]:
+    """Every epoch, or some at equal distances and the last, layer by layer."""
+    for layer in range(0 if dev_curve is None else dev_curve.shape[1]):
+        assert dev_curve is not None
+        curve = dev_curve[:, layer]
+        # A probe that has ended has no further epochs.
+        ended = np.isnan(curve).all(axis=1)
+        last = int(ended.argmax()) if ended.any() else len(curve)
+        for place in np.unique(np.linspace(0, last - 1, num=min(last, MOST_EPOCHS)).round().astype(int)):
+            accuracy, loss = (_finite(float(value)) for value in curve[place])
+            yield EpochRow(layer=layer, epoch=int(place) + 1, dev_accuracy=accuracy, dev_loss=loss)
 
 
 def _step_size(probes: FittedProbes, step_size: float) -> float | None:

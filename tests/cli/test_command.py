@@ -13,6 +13,7 @@ from probes.cache import list_caches
 from probes.cli import command
 from probes.config import Run, describe
 from probes.errors import list_names
+from probes.report.table import sparkline
 from tests.toy import CHECKOUT, KNOWN_TASKS, call_probes
 
 LAYER_POS = CHECKOUT / "experiments" / "layer_pos.yaml"
@@ -77,22 +78,28 @@ def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, stu
     said, shown = done.stderr.splitlines(), done.stdout.splitlines()
     assert [line.split(" in ")[0] for line in said] == ["toy-bert: word states of 13 layers", "toy-bert: pos fitted"]
     assert "\n".join(shown[:16]) == str(study.curves["pretrained"]), "the scores of another process, to the digit"
-    assert shown[16].startswith("written: results/tables/layer_pos.md, results/tables/layer_pos.csv, ")
-    assert "; W&B: wandb/offline-run-" in shown[16]
-    assert shown[16].endswith(" s")
-    assert len(said) + len(shown) < 20
+    assert shown[-1].startswith("written: results/tables/layer_pos.md, results/tables/layer_pos.csv, ")
+    assert "; W&B: wandb/offline-run-" in shown[-1]
+    assert shown[-1].endswith(" s")
+    assert len(said) + len(shown) < 24
 
 
 def test_several_curves_are_a_line_each(settings, study, copy, capsys):
     assert call_probes("run", LAYER_POS, *settings) == 0
     out, err = capsys.readouterr()
-    question, *lines, written = out.splitlines()
+    question, _, header, *lines, _, written = out.splitlines()
     assert question == study.curves["pretrained"].record.question
+    assert header.split() == ["run", "task", "layers", "emb", "top", "best", "on", "dev", "control", "encoder"]
     assert [line.split()[0] for line in lines] == [curve.record.run_id[:6] for curve in study.curves]
     assert [line.rpartition("toy-bert, ")[2] for line in lines] == [
         "pretrained",
         *(f"untrained {n}" for n in range(3)),
     ]
+    for line, curve in zip(lines, study.curves, strict=True):
+        assert sparkline(curve.accuracy, [value for one in study.curves for value in one.accuracy]) in line
+        best = curve.record.best_layer
+        assert f"{curve.layers[best]}: {100 * curve.accuracy[best]:.1f} [" in line
+        assert line.index("[") == lines[0].index("["), "columns stand below each other"
     assert written.partition("; ")[0] == "written: " + ", ".join(
         f"results/{part}"
         for part in ("tables/layer_pos.md", "tables/layer_pos.csv", "figures/layer_pos.pdf", "figures/layer_pos.png")
@@ -122,8 +129,10 @@ def test_report_rebuilds_the_same_bytes(study, copy, capsys):
         "results/tables/layer_pos.csv",
         "results/figures/layer_pos.pdf",
         "results/figures/layer_pos.png",
+        "results/index.html",
     ]
     (copy / "runs" / "README.md").unlink()
+    (copy / "index.html").unlink()
     assert contents(copy) == contents(study.results)
 
 

@@ -118,6 +118,20 @@ def test_finished_probes_leave_and_layers_without_any_are_not_read(problem):
     assert len(batches["train"].layers) <= 2
 
 
+def test_dev_is_noted_for_each_probe_until_it_ends(problem):
+    bank, _ = fit_bank(problem, make_config("patient", patience=1, epochs=30))
+    result = bank.result()
+    curve = result.dev_curve
+    assert curve.shape == (bank.schedule.epoch, 2, 6, 2)
+    for layer in range(2):
+        for probe in range(6):
+            noted, best = curve[:, layer, probe], int(result.epochs[layer, probe])
+            assert noted[best - 1].tolist() == [result.accuracy[layer, probe], result.loss[layer, probe]]
+            # With a patience of one it runs for one more epoch.
+            assert noted.isnan().any(dim=1).tolist() == [epoch > best + 1 for epoch in range(1, len(noted) + 1)]
+            assert noted[:, 0].nan_to_num(-1).argmax() == best - 1
+
+
 def test_a_layer_whose_probes_have_ended_is_not_read(problem):
     config = make_config("patient", patience=1, epochs=30)
     states = {split: part.copy() for split, part in problem[0].items()}

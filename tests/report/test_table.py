@@ -95,6 +95,12 @@ def test_share_of_nothing_is_a_dash_in_the_table(records):
     assert first[-1] == "-"
 
 
+def test_sparkline_is_on_the_scale_of_what_stands_beside_it():
+    assert sparkline([0.5, 0.5]) == "▁▁"
+    assert sparkline([0.5, 0.5], [0.0, 1.0]) == "▅▅"
+    assert sparkline([0.0, 1.0], [0.5]) == "▁█"
+
+
 @pytest.mark.parametrize(
     ("values", "text"), [([0.5], "▁"), ([0.5, 0.5], "▁▁"), ([0.0, 1.0], "▁█"), ([1, 0.5, 0], "█▅▁")]
 )

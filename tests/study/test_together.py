@@ -1,5 +1,6 @@
 """Runs that share a cache are fitted in one stack, and give what they give alone."""
 
+import numpy as np
 import pytest
 import yaml
 
@@ -9,6 +10,7 @@ from probes.config import read_experiment
 from probes.errors import ConfigError, FitError, TaskError
 from probes.fit.question import Question
 from probes.study import execute as execute_module
+from probes.study.assemble import MOST_EPOCHS, _training_rows
 from probes.study.face import run
 from probes.study.plan import plan, share_caches
 from tests.toy import make_tiny_corpus, write_treebank
@@ -135,3 +137,25 @@ def test_what_the_exact_solver_cannot_fit_is_one_message(experiment, tmp_path):
         "kinds: fit: solver 'exact' expects a linear probe of full rank on standardised features without dropout, but "
         "came probe 'mlp', rank None, features 'white', input_dropout 0. Use solver 'stack' for these."
     )
+
+
+def test_the_fit_stands_in_the_record_epoch_by_epoch(curve):
+    record = curve.record
+    for row in (row for row in record.probes if row.variant == "task"):
+        rows = [one for one in record.training if one.layer == row.layer]
+        assert [one.epoch for one in rows] == list(range(1, len(rows) + 1))
+        assert rows[row.epochs - 1].dev_accuracy == pytest.approx(row.dev_accuracy)
+        assert max(one.dev_accuracy for one in rows) == rows[row.epochs - 1].dev_accuracy
+    assert {one.layer for one in record.training} == set(range(13))
+
+
+def test_a_long_fit_is_thinned_and_an_ended_probe_has_no_more_epochs():
+    dev_curve = np.full((100, 2, 2), np.nan)
+    dev_curve[:, 0] = np.arange(100)[:, None]
+    dev_curve[:3, 1] = [[0.5, np.inf], [0.6, 2.0], [0.7, 1.0]]
+    rows = list(_training_rows(dev_curve))
+    first = [row.epoch for row in rows if row.layer == 0]
+    assert len(first) == MOST_EPOCHS
+    assert (first[0], first[-1]) == (1, 100)
+    assert [(row.epoch, row.dev_loss) for row in rows if row.layer == 1] == [(1, None), (2, 2.0), (3, 1.0)]
+    assert list(_training_rows(None)) == []
