@@ -17,7 +17,7 @@ GREY = "#767676"
 BAR = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Shown:
     """The answers of one curve for one text.
 
@@ -67,6 +67,9 @@ class Shown:
         with console.capture() as captured:
             console.print(to_terminal(self))
         return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
+
+    def __repr__(self) -> str:
+        return f"<Shown {self.title}: {len(self.words)} words, {len(self.layers)} layers>"
 
     def _repr_html_(self) -> str:
         return to_html(self)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from probes.errors import ResultError
@@ -49,7 +50,7 @@ class BestLayer:
         return f"layer {self.name}, chosen on dev; not excluded on test: {others}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Curve:
     """One encoder, corpus, task and fit: a score with interval for every layer, its floors and controls."""
 
@@ -96,6 +97,11 @@ class Curve:
         """Write the figure of this curve; the ending of `path` (.pdf, .png, .svg) gives the format."""
         return draw_curves([self.record], Path(path))
 
+    def _repr_png_(self) -> bytes:
+        """The figure, where a notebook shows a curve."""
+        with TemporaryDirectory() as folder:
+            return self.plot(Path(folder, "curve.png")).read_bytes()
+
     def log_wandb(self) -> str:
         """Send the curve to W&B as one run (offline unless logged in); returns the run's folder."""
         return log_curve(self.record)
@@ -114,9 +120,13 @@ class Curve:
 
         Raises ResultError for a curve without probes.
         """
+        return self._predictor.show(text, self._title)
+
+    @property
+    def _title(self) -> str:
         record, encoder = self.record, self.record.config["encoder"]
         pooling = [] if unit_of(record.task) == "word" else [encoder.get("sentence") or "cls"]
-        return self._predictor.show(text, ", ".join([record.task, encoder["name"], *pooling, twin_label(record)]))
+        return ", ".join([record.task, encoder["name"], *pooling, twin_label(record)])
 
     @property
     def _predictor(self) -> Predictor:
@@ -133,6 +143,9 @@ class Curve:
 
     def __str__(self) -> str:
         return format_curve(self.record)
+
+    def __repr__(self) -> str:
+        return f"<Curve {self._title}, {len(self.layers)} layers, run {self.record.run_id[:6]}>"
 
 
 @dataclass(frozen=True)

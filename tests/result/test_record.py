@@ -30,7 +30,9 @@ def test_record_has_one_score_one_probe_and_one_candidate_a_line(record, tmp_pat
     write_record(record, tmp_path / "one.json")
     lines = (tmp_path / "one.json").read_text(encoding="utf-8").splitlines()
     assert sum(line.startswith('  {"variant"') for line in lines) == len(record.scores)
-    assert sum(line.startswith('  {"layer"') for line in lines) == len(record.probes) + len(record.grid)
+    assert sum(line.startswith('  {"layer"') for line in lines) == len(record.probes) + len(record.grid) + len(
+        record.training
+    )
     assert len(record.grid) == 13 * 3
 
 

@@ -128,3 +128,12 @@ def test_curves_of_different_settings_are_never_one_name(study):
         f"'pretrained' should name one curve or twins that differ in their seed, but the runs {run_id}, {run_id} "
         f"differ in other settings. Ask by run id, or remove the files of old trials."
     )
+
+
+def test_a_curve_shows_itself_in_a_notebook_by_its_figure_and_a_short_name(curve):
+    encoder = curve.record.config["encoder"]["name"]
+    assert repr(curve) == f"<Curve pos, {encoder}, pretrained, 13 layers, run {curve.record.run_id[:6]}>"
+    assert curve._repr_png_().startswith(b"\x89PNG")
+    shown = curve.show("the dog")
+    assert repr(shown) == f"<Shown pos, {encoder}, pretrained: 2 words, 13 layers>"
+    assert shown._repr_html_().startswith("<table")
