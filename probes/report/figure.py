@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from probes.result import Record, Score
 from probes.result.frame import panels, tested_controls, twin_label
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b6b6b"
 COLUMN_INCHES = 3.35
+# Over both columns of a page, with the gap between them.
+PAGE_INCHES = 6.95
 MOST_COLUMNS = 5
 STYLE: Any = {
     "font.size": 8,
@@ -42,19 +44,21 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def draw_curves(records: Sequence[Record], path: Path) -> Path:
-    """Draw the curves of an experiment, one panel for each question, and write them to `path` (.pdf, .png or .svg)."""
+def draw_curves(records: Sequence[Record], path: Path, *, columns: Literal[1, 2] | None = None) -> Path:
+    """Draw the curves of an experiment, one panel for each question, and write them to `path` (.pdf, .png or .svg).
+
+    `columns` makes the figure as wide as one or both columns of a paper, its legend above and its text at 8 points or
+    little less; without, it is as wide as its panels want.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     asked = panels(records)
-    num_columns = min(MOST_COLUMNS, len(asked))
+    most = MOST_COLUMNS if columns is None else 2 * columns
+    num_columns = min(most, len(asked))
     num_rows = -(-len(asked) // num_columns)
-    width = COLUMN_INCHES * (1.5 if len(asked) == 1 else 0.62 * num_columns + 0.5)
     with rc_context(STYLE if len(asked) == 1 else {**STYLE, "font.size": 7}):
-        figure = Figure(
-            figsize=(width, COLUMN_INCHES * (1.0 if len(asked) == 1 else 0.6 * num_rows)), layout="constrained"
-        )
+        figure = Figure(figsize=_size(num_columns, num_rows, columns), layout="constrained")
         every = figure.subplots(num_rows, num_columns, squeeze=False).ravel().tolist()
         for axes, (name, part) in zip(every, asked.items(), strict=False):
             _draw_panel(axes, part, name if len(asked) > 1 else f"{name}: {part[0].config['encoder']['name']}")
@@ -63,10 +67,25 @@ def draw_curves(records: Sequence[Record], path: Path) -> Path:
         _name_axes(figure, every)
         named = [axes.get_legend_handles_labels() for axes in every]
         handles = {label: handle for pair in named for handle, label in zip(*pair, strict=True)}
-        figure.legend(handles.values(), handles.keys(), loc="outside right center")
+        if columns is None:
+            figure.legend(handles.values(), handles.keys(), loc="outside right center")
+        else:
+            figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=2 * columns)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata=METADATA.get(path.suffix))
     return path
+
+
+def _size(num_columns: int, num_rows: int, columns: int | None) -> tuple[float, float]:
+    """Width and height in inches."""
+    is_one = num_columns * num_rows == 1
+    if columns is None:
+        return COLUMN_INCHES * (1.5 if is_one else 0.62 * num_columns + 0.5), COLUMN_INCHES * (
+            1.0 if is_one else 0.6 * num_rows
+        )
+    width = COLUMN_INCHES if columns == 1 else PAGE_INCHES
+    legend = 0.75
+    return width, legend + (0.62 * COLUMN_INCHES if is_one else 0.78 * width / num_columns * num_rows)
 
 
 def _name_axes(figure: "Figure", every: Sequence["Axes"]) -> None:

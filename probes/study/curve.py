@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from probes.errors import ResultError
 from probes.report.figure import draw_curves
@@ -93,9 +93,12 @@ class Curve:
         """Every score as a row."""
         return to_frame([self.record])
 
-    def plot(self, path: str | Path) -> Path:
-        """Write the figure of this curve; the ending of `path` (.pdf, .png, .svg) gives the format."""
-        return draw_curves([self.record], Path(path))
+    def plot(self, path: str | Path, *, columns: Literal[1, 2] | None = None) -> Path:
+        """Write the figure of this curve; the ending of `path` (.pdf, .png, .svg) gives the format.
+
+        `columns` makes it as wide as one or both columns of a paper.
+        """
+        return draw_curves([self.record], Path(path), columns=columns)
 
     def _repr_png_(self) -> bytes:
         """The figure, where a notebook shows a curve."""

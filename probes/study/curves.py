@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from probes.config import Run, parse
 from probes.errors import ResultError, list_names
+from probes.report.figure import draw_curves
 from probes.result import read_record, to_frame
 from probes.result.frame import shown_order
 from probes.study.curve import Curve, CurveGroup
@@ -50,6 +51,10 @@ class Curves:
 
     def __len__(self) -> int:
         return len(self.curves)
+
+    def plot(self, path: str | Path, *, columns: Literal[1, 2] | None = None) -> Path:
+        """Write the figure of all curves, a panel for each question; `columns` as for one curve."""
+        return draw_curves([curve.record for curve in self.curves], Path(path), columns=columns)
 
     def to_frame(self) -> "pandas.DataFrame":
         """Every score of every curve as a row."""

@@ -1,5 +1,7 @@
 """The figure: its formats, and what is drawn in it."""
 
+import re
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -64,3 +66,25 @@ def test_same_records_give_the_same_bytes(records, tmp_path, suffix, magic):
     one, other = (draw_curves(records, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
     assert one == other
     assert one.startswith(magic)
+
+
+@pytest.mark.parametrize(("columns", "inches"), [(1, 3.35), (2, 6.95)])
+def test_a_figure_is_as_wide_as_the_columns_of_a_paper(records, tmp_path, columns, inches):
+    path = draw_curves(records, tmp_path / "one.pdf", columns=columns)
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", path.read_bytes())
+    assert box is not None
+    assert float(box[1]) / 72 == pytest.approx(inches, abs=0.01)
+    assert float(box[2]) / 72 < 4
+
+
+def test_fonts_are_embedded_whole_as_truetype(records, tmp_path):
+    text = draw_curves(records, tmp_path / "one.pdf").read_bytes()
+    assert b"/FontFile2" in text
+    assert b"/Type3" not in text
+    assert b"/Subtype /Image" not in text, "curves are drawn, not painted"
+
+
+def test_every_curve_of_an_experiment_is_in_its_figure(study, tmp_path):
+    path = study.curves.plot(tmp_path / "all.png")
+    assert path.read_bytes() == (study.results / "figures" / "layer_pos.png").read_bytes()
+    assert study.curves["pretrained"].plot(tmp_path / "one.png", columns=1).read_bytes() != path.read_bytes()
