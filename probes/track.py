@@ -54,7 +54,9 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     again, offline, is a new folder with the same id.
     """
     rows = [*epoch_rows(record), *(layer_row(record, layer) for layer in range(len(record.layers)))]
-    return _log(record, rows, ("scores", COLUMNS, _cells(record.scores)), figure, best_layer=record.best_layer)
+    best = max(score.value or 0.0 for score in record.select(variant="task", split="dev"))
+    summary = {"best_layer": record.best_layer, "best_dev_accuracy": best}
+    return _log(record, rows, ("scores", COLUMNS, _cells(record.scores)), figure, **summary)
 
 
 def log_analysis(analysis: Analysis, figure: Path | None = None) -> str:
@@ -134,7 +136,8 @@ def _start(record: Record | Analysis, mode: str, folder: str) -> "wandb.Run":
     )
     return wandb.init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
-        id=record.run_id,
+        # The agent of a sweep has given its run an id, under which it waits for it.
+        id=os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else record.run_id,
         name=_name(record),
         group=record.experiment,
         tags=[record.task, record.config["corpus"]["reader"]],

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FAILED = 1
 INTERRUPTED = 130
 
-Files = Annotated[list[Path], typer.Argument(help="Experiment files (YAML).", show_default=False)]
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; `probes settings` lists the keys."),
@@ -41,7 +40,7 @@ app.add_typer(cache_app, name="cache")
 
 @app.command("run")
 def run_command(
-    files: Files,
+    files: Annotated[list[str], typer.Argument(help="Experiment files (YAML), and settings as KEY=VALUE.")],
     settings: Overrides = [],  # noqa: B006 - typer reads the default, nobody changes it
     results: Results = Path("results"),
     dry_run: Annotated[bool, typer.Option(help="Print what would be done, and do nothing.")] = False,
@@ -54,9 +53,17 @@ def run_command(
     from probes.study.plan import plan, take_shard
 
     _refuse_several_processes()
-    experiments = [read_experiment(file, settings) for file in files]
+    # What a sweep of W&B appends to a command: a setting without --set, which no file is called.
+    changes = [*settings, *(one for one in files if "=" in one and not Path(one).is_file())]
+    experiments = [read_experiment(Path(file), changes) for file in files if file not in changes]
+    if not experiments:
+        raise ConfigError(
+            f"An experiment file was expected, but came only {', '.join(changes)}. Name one, such as "
+            f"experiments/quickstart.yaml."
+        )
     for experiment in experiments:
         steps = take_shard(plan(experiment, results), shard)
+        _refuse_several_curves_of_a_sweep(steps)
         if dry_run:
             _print_plan(steps)
         elif not steps:
@@ -74,6 +81,14 @@ def _refuse_several_processes() -> None:
         raise ConfigError(
             f"`probes run` fits and writes results in one process, but was started as {number}. Share the encoding "
             f"with: torchrun --no-python probes encode FILE, then run this once; or share the runs with --shard."
+        )
+
+
+def _refuse_several_curves_of_a_sweep(steps: "list[Step]") -> None:
+    if os.environ.get("WANDB_SWEEP_ID") and len(steps) > 1:
+        raise ConfigError(
+            f"In a sweep of W&B a run is one curve, but {steps[0].experiment.name} has {len(steps)} runs. "
+            f"Give each axis of its grid one value, such as encoder.twin=null."
         )
 
 
