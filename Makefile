@@ -10,7 +10,7 @@ UNMARKED := not slow and not corpus and not browser and not gpu
 MARKED := (slow or corpus or browser) and not gpu
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench paper reproduce clean
+.PHONY: help demo test test-all lint bench docs paper reproduce clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,9 @@ bench: $(STAMP) ## every benchmark in experiments/benchmarks
 	@set -e; for file in $(sort $(wildcard experiments/benchmarks/[a-z]*.py)); do \
 		echo "$$file"; $(BIN)/python "$$file"; done
 
+docs: $(STAMP) ## how-to pages and the reference, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 paper: ## paper/main.pdf, its numbers taken from results/
 	$(MAKE) -C paper
 
@@ -50,7 +53,7 @@ reproduce: $(STAMP) ## every experiment, then tables, figures and page
 	$(BIN)/probes report
 
 clean: ## what tools left behind; keeps .venv, results/ and wandb/
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis lightning_logs
+	rm -rf build dist site .pytest_cache .ruff_cache .hypothesis lightning_logs
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	$(MAKE) -C paper clean
 
