@@ -84,11 +84,10 @@ def _log(
         return ""
     folder = os.environ.get("WANDB_DIR") or os.getcwd()
     run = _start(record, mode, folder)
-    run.define_metric("layer")
-    run.define_metric("*", step_metric="layer")
-    if any("epoch" in row for row in rows):
-        run.define_metric("epoch")
-        run.define_metric("fit/*", step_metric="epoch")
+    # One by one: a viewer may take the first of two patterns that match.
+    for step in ("epoch", "layer"):
+        for metric in dict.fromkeys(name for row in rows if step in row for name in row):
+            run.define_metric(metric, step_metric=None if metric == step else step)
     name, columns, cells = table
     # Every call of log() is a row of the history, so table and figure ride with the last layer.
     rows[-1][name] = wandb.Table(columns=list(columns), data=cells)
@@ -166,13 +165,12 @@ def layer_row(record: Record, layer: int) -> dict[str, Any]:
 
 
 def epoch_rows(record: Record) -> list[dict[str, Any]]:
-    """What dev said of each layer's probe, epoch by epoch."""
+    """Mean loss on dev of each layer's probe, epoch by epoch."""
     rows: dict[int, dict[str, Any]] = {}
     for one in record.training:
         row = rows.setdefault(one.epoch, {"epoch": one.epoch})
-        for name in ("dev_accuracy", "dev_loss"):
-            if (value := getattr(one, name)) is not None:
-                row[f"fit/{name}/{record.layers[one.layer]}"] = value
+        if one.dev_loss is not None:
+            row[f"fit/dev_loss/{record.layers[one.layer]}"] = one.dev_loss
     return [rows[epoch] for epoch in sorted(rows)]
 
 
