@@ -56,7 +56,7 @@ def describe_results(
     first = [number for name in FIRST for number, one in enumerate(questions) if one["experiment"] == name]
     encoders = len({record.config["encoder"]["name"] for record in (*records, *analyses)})
     about = (
-        f"{len(records)} curves of {len(questions)} tasks and {len(analyses)} analyses, {encoders} "
+        f"{len(records)} curves of {len(questions)} questions and {len(analyses)} analyses, {encoders} "
         f"encoder{'s' if encoders > 1 else ''}. This file holds all of it and asks no network."
     )
     return {

@@ -152,7 +152,8 @@ function start(data) {
       })),
     );
     draw("selectivity-chart", lineChart({ rows, places: layers, xTitle: LAYER, yTitle: "selectivity, points", height: 180 }), `Selectivity against ${control} by layer`);
-    element("selectivity-caption").textContent = `Selectivity: accuracy minus that of the control ${control}, by how often the word type stands in train.`;
+    element("selectivity-caption").textContent = `Selectivity: accuracy minus that of the control ${control}` +
+      (shown.length > 1 ? ", by how often the word type stands in train." : ".");
   }
 
   function drawHeat() {
