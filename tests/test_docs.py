@@ -15,8 +15,10 @@ from tests.conftest import CHECKOUT
 from tests.toy import call_probes
 
 PAGES = sorted((CHECKOUT / "docs").glob("*.md"))
-IN_PAGE = [CHECKOUT / "experiments" / "sweep.md"]
-PROGRAMS = {"probes", "torchrun", "srun", "sbatch", "wandb"}
+OTHERS = [
+    CHECKOUT / name for name in ("README.md", "experiments/sweep.md", "experiments/README.md", "experiments/METHODS.md")
+]
+PROGRAMS = {"make", "probes", "torchrun", "srun", "sbatch", "wandb"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -25,7 +27,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    return [line for page in [*PAGES, *IN_PAGE] for block in blocks(page, "") for line in block.splitlines()]
+    lines = [line for page in [*PAGES, *OTHERS] for block in blocks(page, "") for line in block.splitlines()]
+    return [line.partition("  #")[0].strip() for line in lines if line.strip()]
 
 
 def probes_words(line: str) -> list[str]:

@@ -13,7 +13,7 @@ from probes.study.site import write_site
 from tests.conftest import CHECKOUT
 
 pytestmark = pytest.mark.browser
-KEPT = ("layer_pos", "chunking", "trec", "structure", "online")
+KEPT = ("layer_pos", "chunking", "trec", "structure", "online", "heads", "sweep")
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +233,15 @@ def test_every_analysis_is_drawn(page):
             )
         )
     assert faults(page) == []
+
+
+def test_an_analysis_has_its_floors_and_a_legend_for_its_curves(page):
+    choose(page, "analysis", "heads: dependency_label")
+    text = "return document.querySelector('#panel-1').textContent"
+    wait_for(lambda: "offset 34.1" in page.execute_script(text))
+    dashes = "return [...document.querySelectorAll('#panel-1 .role-legend-symbol path')].map((one) => [\
+      one.getAttribute('stroke'), one.getAttribute('stroke-dasharray')])"
+    assert ["#1b1f24", "6,3"] in page.execute_script(dashes)
 
 
 def test_search_download_and_order_of_the_table(page, results):

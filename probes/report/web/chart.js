@@ -22,6 +22,9 @@ function theme() {
   };
 }
 
+// A symbol that says dashes or shape alone, in the colour of text.
+const plainSymbol = () => ({ symbolFillColor: colour("--text"), symbolStrokeColor: colour("--text") });
+
 async function draw(id, spec, description) {
   const place = document.getElementById(id);
   const whole = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", config: theme(), description, ...spec };
@@ -86,7 +89,7 @@ function lineChart({ rows, places, isNumber, isLog, xTitle, yTitle, height = 220
   const color = { field: "name", type: "nominal", scale, ...(shown.length === 1 ? { legend: null } : {}) };
   const curves = distinct(rows.map((row) => row.curve));
   const dash = dashes && curves.length > 1
-    ? { strokeDash: { field: "curve", type: "nominal", sort: curves, scale: { domain: curves, range: curves.map((_, n) => DASHES[n % 4]) }, legend: { symbolType: "stroke", symbolStrokeColor: colour("--text") } } }
+    ? { strokeDash: { field: "curve", type: "nominal", sort: curves, scale: { domain: curves, range: curves.map((_, n) => DASHES[n % 4]) }, legend: { symbolType: "stroke", ...plainSymbol() } } }
     : {};
   const tooltip = ["name", "curve", "x"].map((field) => ({ field })).concat(
     ["value", "low", "high"].map((field) => ({ field, format: ".4~g" })),
@@ -100,16 +103,27 @@ function lineChart({ rows, places, isNumber, isLog, xTitle, yTitle, height = 220
   };
 }
 
+// Level lines with their names at the right end; floors of all curves that are equal stand there once.
+function floorLayers(floors) {
+  const values = floors.filter((one, place) => floors.findIndex((other) => other.name === one.name && other.value === one.value) === place)
+    .map((one) => ({ ...one, label: `${one.name.replaceAll("_", " ")} ${Number(one.value.toPrecision(4))}` }));
+  const y = { field: "value", type: "quantitative" };
+  return [
+    { data: { values }, mark: { type: "rule", strokeDash: [5, 4], color: colour("--quiet") }, encoding: { y, tooltip: [{ field: "name", title: "floor" }, { field: "curve" }, { field: "value", format: ".4~g" }] } },
+    { data: { values }, mark: { type: "text", align: "right", baseline: "bottom", dy: -2, fontSize: 11, color: colour("--quiet") }, encoding: { x: { value: "width" }, y, text: { field: "label" } } },
+  ];
+}
+
 // Names below each other, a dot with its interval for each line.
 function dotChart({ rows, places, yTitle }) {
   const y = { field: "x", type: "nominal", sort: places, title: null, axis: { labelLimit: 220 } };
   const x = number("value", yTitle);
   const names = distinct(rows.map((row) => row.name));
   const color = { field: "name", type: "nominal", scale: { domain: names, range: PALETTE } };
-  const shape = { field: "curve", type: "nominal", sort: null };
+  const shape = { field: "curve", type: "nominal", sort: null, legend: plainSymbol() };
   const tooltip = ["x", "name", "curve", "value", "low", "high"].map((field) => ({ field }));
   return {
-    width: "container", height: { step: 16 }, autosize: { type: "fit-x", contains: "padding" }, data: { values: rows },
+    width: "container", height: 40 + 16 * places.length, autosize: { type: "fit-x", contains: "padding" }, data: { values: rows },
     layer: [
       { mark: { type: "rule", opacity: 0.5 }, encoding: { y, x: { ...x, field: "low" }, x2: { field: "high" }, color } },
       { mark: { type: "point", filled: true, size: 40 }, encoding: { y, x, color, shape, tooltip } },

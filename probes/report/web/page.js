@@ -281,8 +281,7 @@ function start(data) {
       const spec = panel.isNamed
         ? dotChart({ rows, places: panel.places, yTitle: panel.metric })
         : lineChart({ rows, places: panel.places, isNumber: panel.isNumber, isLog: panel.isLog, xTitle: panel.x, yTitle: panel.metric, dashes: true });
-      if (panel.floors.length && !panel.isNamed)
-        spec.layer.push({ data: { values: panel.floors }, mark: { type: "rule", strokeDash: [5, 4], color: colour("--quiet") }, encoding: { y: { field: "value", type: "quantitative" }, tooltip: [{ field: "name", title: "floor" }, { field: "curve" }, { field: "value", format: ".4~g" }] } });
+      if (panel.floors.length && !panel.isNamed) spec.layer.push(...floorLayers(panel.floors));
       draw(`panel-${place}`, spec, `${panel.title}, by ${panel.x}`);
     });
     element("notes").replaceChildren(...study.notes.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
