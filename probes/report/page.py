@@ -8,7 +8,7 @@ from probes.report.payload import PairedDifference, describe_results, pack
 from probes.result import Analysis, Record
 
 PARTS = files("probes.report") / "web"
-SCRIPTS = ("data.js", "chart.js", "page.js")
+SCRIPTS = ("data.js", "chart.js", "view.js", "curves.js", "labels.js", "numbers.js", "page.js")
 
 
 def write_page(
