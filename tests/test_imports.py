@@ -28,7 +28,7 @@ ONLY_IN = {
     "pytorch_lightning": {"fit/stack.py", "encoder/predict.py"},
     "lightning": set(),  # the same library under a name that had malicious releases
     "wandb": {"track.py"},
-    "typer": {"cli/command.py", "cli/cache.py"},
+    "typer": {"cli/app.py", "cli/cache.py", "cli/command.py", "cli/look.py"},
 }
 HEAVY = ("torch", "sklearn", "pytorch_lightning", "datasets", "wandb", "matplotlib")
 IMPORT_ALL = """

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from probes.cli.app import FAILED
 from probes.errors import CacheError, ConfigError, list_names
-
-FAILED = 1
 
 cache_app = typer.Typer(help="The caches of hidden states on this machine.", no_args_is_help=True)
 

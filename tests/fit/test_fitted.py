@@ -112,7 +112,8 @@ def kept(request, states, planted, fitted):
 def test_probes_come_back_from_disk_as_they_were(kept, states, tmp_path):
     kept.save(tmp_path / "probes" / "run")
     again = load_probes(tmp_path / "probes" / "run")
-    assert flatten(again) == flatten(kept)
+    assert again.dev_curve is None, "what the record holds is not kept twice"
+    assert flatten(again) == flatten(replace(kept, dev_curve=None))
     assert again.config == kept.config
     assert again.grid.settings == kept.grid.settings
     assert np.array_equal(predict(again, states["test"]), predict(kept, states["test"]))
