@@ -17,9 +17,11 @@ from probes.fit.question import SPLITS, Question
 from probes.fit.read import JoinedLayer, Layer
 from probes.method.build import Method
 from probes.method.subject import TASK, Findings, Subject, targets_by_name
-from probes.metric.interval import percentile_interval, resample_means
+from probes.metric.interval import detectable_from_best, percentile_interval, resample_means
 from probes.result import Finding, Panel
 from probes.types import Task
+
+COST = "conditional_entropy_bits"
 
 
 class InformationSettings(Settings):
@@ -39,7 +41,7 @@ def find_information(subject: Subject, settings: InformationSettings) -> Finding
     known = _surprisals(layers, tasks, config, subject.seed)
     blind = np.stack([marginal_surprisal(task) for task in tasks])
     rows = list(_rows(subject, tasks, "v_information_bits", blind[None] - known))
-    rows += _rows(subject, tasks, "conditional_entropy_bits", known)
+    rows += _rows(subject, tasks, COST, known)
     if settings.conditional:
         joined = {split: [JoinedLayer(part[0], block) for block in part[1:]] for split, part in layers.items()}
         added = known[:1] - _surprisals(joined, tasks, config, subject.seed)
@@ -80,15 +82,21 @@ def _rows(
     bits: Float[np.ndarray, "layer target example"],
     first: int = 0,
 ) -> Iterator[Finding]:
-    """Means over examples with intervals over groups; of a control each draw and their mean."""
+    """Means over examples with intervals over groups; of a control each draw and their mean.
+
+    `detectable` is a difference to the best layer, for this one to the next.
+    """
     test = tasks[0].splits["test"]
     groups = len(np.unique(test.groups))
+    sign = -1 if metric == COST else 1
     for name, chosen in targets_by_name(tasks).items():
-        for layer, values in enumerate(bits[:, chosen], start=first):
-            row = partial(Finding, variant=name, metric=metric, layer=layer, n=len(test), groups=groups)
-            mean = values.mean(axis=0)
-            spread = resample_means(mean[None], test.groups, subject.seed)[0]
-            yield row(**percentile_interval(float(mean.mean()), spread).fields)
+        means = bits[:, chosen].mean(axis=1)
+        spreads = resample_means(means, test.groups, subject.seed)
+        powers = detectable_from_best(sign * means.mean(axis=1), spreads)
+        for number, values in enumerate(bits[:, chosen]):
+            row = partial(Finding, variant=name, metric=metric, layer=number + first, n=len(test), groups=groups)
+            one = percentile_interval(float(means[number].mean()), spreads[number])
+            yield row(**one.fields, detectable=powers[number])
             if name != TASK:
                 yield from (row(value=float(part.mean()), draw=draw) for draw, part in enumerate(values))
 

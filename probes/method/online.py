@@ -19,7 +19,7 @@ from probes.method.build import Method
 from probes.method.portion import code_portions, cut_portions, leave_out_small
 from probes.method.subject import TASK, Findings, Subject, targets_by_name
 from probes.metric.codelength import compression, entropy_bits, sample_complexity, surplus_bits
-from probes.metric.interval import percentile_interval, resample_sums, sum_by_group
+from probes.metric.interval import detectable_from_best, percentile_interval, resample_sums, sum_by_group
 from probes.result import Finding, Panel
 from probes.task.portion import units_of_portions
 from probes.types import Task
@@ -85,24 +85,29 @@ def _code(subject: Subject, tasks: tuple[Task, ...], settings: OnlineSettings, c
 def _lengths(
     subject: Subject, tasks: tuple[Task, ...], settings: OnlineSettings, codes: list[Code]
 ) -> Iterator[Finding]:
-    """Whole codes: their mean over orders and draws with an interval, then each order and each draw."""
+    """Whole codes: their mean over orders and draws with an interval, then each order and each draw.
+
+    `detectable` is a difference to the shortest code, for this one to the next.
+    """
     train = tasks[0].splits["train"]
     sizes = np.bincount(train.groups, minlength=codes[0].by_group.shape[-1]).astype(np.float64)
     resampled = resample_sums(sizes[None], subject.seed)[0]
     for name, targets in targets_by_name(tasks).items():
         uniform = float(np.log2(len(tasks[0].labels)))
         entropy = float(np.mean([entropy_bits(tasks[target].splits["train"].labels) for target in targets]))
+        whole = np.mean([code.by_group[:, targets] for code in codes], axis=(0, 2))
+        spreads = resample_sums(whole, subject.seed) / resampled
+        powers = detectable_from_best(-whole.sum(axis=1), spreads)
         for layer in range(len(subject.cache.layers)):
             row = partial(
                 Finding, variant=name, layer=layer, split="train", n=len(train), groups=int((sizes > 0).sum())
             )
             every = np.stack([code.by_group[layer, targets] for code in codes])
-            mean = every.mean(axis=(0, 1))
-            spread = resample_sums(mean[None], subject.seed)[0] / resampled
-            one = percentile_interval(float(mean.sum()) / len(train), spread)
+            one, power = percentile_interval(float(whole[layer].sum()) / len(train), spreads[layer]), powers[layer]
             bounds = [value * len(train) for value in (one.value, one.low, one.high)]
-            yield row(metric="code_bits", **dict(zip(("value", "low", "high"), bounds, strict=True)))
-            yield row(metric="bits_per_example", **one.fields)
+            shown = dict(zip(("value", "low", "high"), bounds, strict=True))
+            yield row(metric="code_bits", **shown, detectable=None if power is None else power * len(train))
+            yield row(metric="bits_per_example", **one.fields, detectable=power)
             for metric, spent in (("compression", uniform), ("compression_of_entropy", entropy)):
                 value, high, low = (compression(bits, len(train), spent) for bits in bounds)
                 yield row(metric=metric, value=value, low=low, high=high)

@@ -109,3 +109,17 @@ def detectable_difference(resampled_difference: Float[np.ndarray, " resample"]) 
     """Smallest difference that a two-sided test at 5 % finds with power 80 %, from its bootstrap error."""
     known = resampled_difference[np.isfinite(resampled_difference)]
     return float("nan") if len(known) < 2 else float(DETECTABLE_ERRORS * known.std(ddof=1))
+
+
+def detectable_from_best(
+    values: Float[np.ndarray, " curve"], resampled: Float[np.ndarray, "curve resample"]
+) -> list[float | None]:
+    """For each curve the smallest detectable difference to the highest one, for this one to the next; none for a curve
+    that has no other."""
+    if len(values) < 2:
+        return [None] * len(values)
+    best, second = np.argsort(-values, kind="stable")[:2]
+    return [
+        detectable_difference(curve - resampled[second if number == best else best])
+        for number, curve in enumerate(resampled)
+    ]

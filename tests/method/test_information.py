@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from probes.fit.read import JoinedLayer, SplitRows
 from probes.method.information import METHOD, InformationSettings, marginal_surprisal
+from probes.metric.interval import detectable_difference, resample_means
 from tests.fit.conftest import make_states, make_task, planted_labels, random_labels
 from tests.method.subjects import make_subject
 
@@ -31,7 +32,8 @@ def problem():
 
 def test_equals_what_scikit_learn_finds(problem, tmp_path):
     states, labels = problem
-    findings = METHOD.apply(make_subject(tmp_path, states, labels, fit=FIT), InformationSettings())
+    subject = make_subject(tmp_path, states, labels, fit=FIT)
+    findings = METHOD.apply(subject, InformationSettings())
     shares = np.bincount(labels["train"]) / len(labels["train"])
     blind = -np.log2(shares[labels["test"]])
 
@@ -48,6 +50,14 @@ def test_equals_what_scikit_learn_finds(problem, tmp_path):
         assert found.value == pytest.approx(expected, abs=2e-3)
         assert found.low < found.value < found.high
         assert (found.n, found.groups) == (600, 120)
+    gained = np.stack([blind - cost(layer) for layer in range(3)])
+    spread = resample_means(gained, subject.task.splits["test"].groups, subject.seed)
+    best, second, _ = np.argsort(-gained.mean(axis=1))
+    for layer in range(3):
+        for metric in ("v_information_bits", "conditional_entropy_bits"):
+            power = detectable_difference(spread[layer] - spread[second if layer == best else best])
+            # What labels cost the blind is not the same in all resamples, and falls out of every difference.
+            assert value(findings, metric, layer).detectable == pytest.approx(power, rel=0.02)
     for layer in (1, 2):
         expected = float((cost(0) - cost(0, layer)).mean())
         assert value(findings, "conditional_v_information_bits", layer).value == pytest.approx(expected, abs=2e-3)

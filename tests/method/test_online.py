@@ -62,6 +62,21 @@ def test_every_number_of_a_code_follows_from_its_bits(findings):
         assert value(findings, "code_mixed_units", layer=layer) == pytest.approx(mixed)
 
 
+def test_power_of_a_code_is_a_difference_to_the_shortest_one(findings):
+    rows = {
+        (one.metric, one.layer): one
+        for one in findings.rows
+        if one.metric in ("code_bits", "bits_per_example") and not one.at and one.draw is None
+    }
+    for layer in range(3):
+        power = rows["bits_per_example", layer].detectable
+        assert rows["code_bits", layer].detectable == pytest.approx(1200 * power)
+        assert 0 < power < rows["bits_per_example", 0].value - rows["bits_per_example", 1].value
+    # Layer 1 is the shortest: its difference to the next is that of the next to it.
+    second = min((0, 2), key=lambda layer: rows["code_bits", layer].value)
+    assert rows["code_bits", 1].detectable == rows["code_bits", second].detectable
+
+
 def test_interval_is_around_the_value_and_compression_turns_it(findings):
     for one in findings.rows:
         if one.metric in ("code_bits", "compression", "bits_per_example") and not one.at:

@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score
 from probes.metric import interval
 from probes.metric.interval import (
     detectable_difference,
+    detectable_from_best,
     f1_counts,
     percentile_interval,
     resample_groups,
@@ -186,3 +187,14 @@ def test_mean_of_a_resample_without_examples_is_none():
     found = resample_means(np.ones((1, 3)), np.array([1, 1, 1]), seed=0)
     assert 0.2 < np.isnan(found).mean() < 0.3
     assert set(found[np.isfinite(found)]) == {1.0}
+
+
+def test_power_is_against_the_best_curve_and_for_this_one_against_the_next():
+    stream = np.random.default_rng(0)
+    common, own = stream.normal(size=2000), stream.normal(size=(3, 2000))
+    resampled = common + own * np.array([[0.1], [0.2], [0.3]])
+    found = detectable_from_best(np.array([0.2, 0.9, 0.5]), resampled)
+    pairs = [(0, 1), (1, 2), (2, 1)]
+    assert found == [detectable_difference(resampled[one] - resampled[other]) for one, other in pairs]
+    assert found[0] < found[2]
+    assert detectable_from_best(np.array([0.2]), resampled[:1]) == [None]
