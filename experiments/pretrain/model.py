@@ -1,0 +1,111 @@
+"""A standard `BertForMaskedLM`, its training step, and what is kept along the way."""
+
+import csv
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from schedule import UNMASKED, Plan
+from torch import Tensor
+from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
+
+from probes.progress import Progress
+
+STEP_SIZE, WEIGHT_DECAY, BETAS, LARGEST_NORM = 1e-3, 0.01, (0.9, 0.98), 1.0
+
+
+def make_model(*, layers: int, dim: int, vocabulary: int, seed: int) -> BertForMaskedLM:
+    """Random weights of a BERT whose heads have 32 dims, without dropout: no piece is seen masked twice alike."""
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=dim,
+        num_hidden_layers=layers,
+        num_attention_heads=max(1, dim // 32),
+        intermediate_size=4 * dim,
+        max_position_embeddings=512,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    return BertForMaskedLM(config)
+
+
+class Pretraining(lightning.LightningModule):
+    """Masked-word training; the head reads masked places only."""
+
+    def __init__(self, model: BertForMaskedLM, plan: Plan) -> None:
+        super().__init__()
+        self.model, self.plan = model, plan
+
+    def training_step(self, batch: dict[str, Tensor], number: int) -> Tensor:
+        return masked_loss(self.model, batch)
+
+    def configure_optimizers(self) -> Any:
+        decayed = [value for value in self.parameters() if value.dim() > 1]
+        others = [value for value in self.parameters() if value.dim() <= 1]
+        groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=STEP_SIZE, betas=BETAS)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.plan.factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def masked_loss(model: BertForMaskedLM, batch: dict[str, Tensor]) -> Tensor:
+    """Mean negative log-likelihood of the masked pieces, in nats."""
+    states = model.bert(input_ids=batch["pieces"]).last_hidden_state
+    is_wanted = batch["wanted"] != UNMASKED
+    scores = model.cls(states[is_wanted])
+    return torch.nn.functional.cross_entropy(scores.float(), batch["wanted"][is_wanted])
+
+
+class Keeper(lightning.Callback):
+    """Writes the loss of every step, weights at powers of two of steps, and says how far the training is."""
+
+    def __init__(self, folder: Path, plan: Plan, tokenizer: BertTokenizerFast) -> None:
+        self.folder, self.plan, self.tokenizer = folder, plan, tokenizer
+        self._start = time.perf_counter()
+        self._progress: Progress | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        done = trainer.global_step
+        rows = _read_rows(self.folder / "loss.csv")[: 1 + done]
+        with (self.folder / "loss.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(rows or [("step", "pieces", "loss", "seconds")])
+        left = (self.plan.steps - done) * self.plan.pieces_in_step
+        self._progress = Progress("pretrain", total=left, unit="pieces")
+        self._progress.start()
+        self._start = time.perf_counter() - (float(rows[-1][3]) if len(rows) > 1 else 0.0)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step, loss = trainer.global_step, float(outputs["loss"])
+        seconds = time.perf_counter() - self._start
+        with (self.folder / "loss.csv").open("a", newline="") as file:
+            csv.writer(file).writerow((step, step * self.plan.pieces_in_step, f"{loss:.6g}", f"{seconds:.1f}"))
+        if self._progress is not None:
+            self._progress.advance(self.plan.pieces_in_step)
+            self._progress.note(f"loss {loss:.2f}")
+        if step >= 64 and math.log2(step).is_integer():
+            self.save(pl_module.model, self.folder / "checkpoints" / f"step-{step}")
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def save(self, model: BertForMaskedLM, folder: Path) -> None:
+        """Weights in float16 with their tokenizer, as plain transformers reads them."""
+        weights = {name: value.detach().half() for name, value in model.state_dict().items()}
+        copy = BertForMaskedLM(model.config).half()
+        copy.load_state_dict(weights)
+        copy.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def _read_rows(path: Path) -> list[tuple[str, ...]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [tuple(row) for row in csv.reader(file)]

@@ -1,0 +1,160 @@
+"""Pre-train a small BERT on open text: tokenizer, packed blocks, masked words; killed anywhere, it goes on.
+
+    PROBES_DATA=... python experiments/pretrain/pretrain.py --out FOLDER [--steps 9800] [--dim 192] [--seed 0]
+
+Everything that decides a weight stands in FOLDER/plan.json; other settings into the same folder are an error.
+"""
+
+import argparse
+import json
+import logging
+import os
+import warnings
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from model import Keeper, Pretraining, make_model
+from pytorch_lightning.callbacks import ModelCheckpoint
+from schedule import Plan, Steps
+from text import SPECIAL, Text, blocks_of, pack, read_text, train_tokenizer
+from torch.utils.data import DataLoader, Subset
+from transformers import BertTokenizerFast
+
+from probes.errors import ConfigError
+
+TREEBANK = "ud-english-ewt/en_ewt-ud-train.conllu"
+# Steps between two places from which a killed training goes on.
+STEPS_IN_EPOCH = 200
+
+
+def main(arguments: list[str] | None = None) -> None:
+    data = Path(os.environ.get("PROBES_DATA", "../shared/data"))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of weights, losses and the plan")
+    parser.add_argument("--text", type=Path, default=data / "text", help="folder of text files")
+    parser.add_argument("--treebank", default=str(data / TREEBANK), help="CoNLL-U file of train, or '' for none")
+    parser.add_argument("--steps", type=int, default=9_800)
+    parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--dim", type=int, default=192)
+    parser.add_argument("--vocabulary", type=int, default=8_192)
+    parser.add_argument("--pieces-in-step", type=int, default=8_192)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epoch", type=int, default=STEPS_IN_EPOCH, help="steps between two resumable states")
+    options = parser.parse_args(arguments)
+    text = read_text(options.text, options.treebank or None)
+    plan = Plan(options.steps, options.pieces_in_step, seed=options.seed)
+    described = {
+        **asdict(plan),
+        **{name: getattr(options, name) for name in ("layers", "dim", "vocabulary", "epoch")},
+        "text": text.hash,
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    _claim(options.out, described)
+    train(options.out, plan, text, layers=options.layers, dim=options.dim, size=options.vocabulary, epoch=options.epoch)
+
+
+def _claim(folder: Path, described: dict[str, Any]) -> None:
+    """Write the plan of a folder, or find the same one there."""
+    path = folder / "plan.json"
+    if not path.is_file():
+        path.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    other = {name: (found.get(name), value) for name, value in described.items() if found.get(name) != value}
+    if other:
+        raise ConfigError(
+            f"{path} should be the plan of this training, but differs in "
+            f"{', '.join(f'{name} ({was!r}, now {now!r})' for name, (was, now) in other.items())}. "
+            f"Give the same settings to go on, or another --out."
+        )
+
+
+def train(folder: Path, plan: Plan, text: Text, *, layers: int, dim: int, size: int, epoch: int) -> None:
+    """All steps of a plan, from the last state that was kept."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    tokenizer = load_tokenizer(folder, text, size)
+    stream = _stream(folder, tokenizer, text)
+    blocks = {length: blocks_of(stream, length, tokenizer) for length in (plan.short, plan.long)}
+    steps = Steps(plan, blocks, len(SPECIAL), tokenizer.mask_token_id, len(tokenizer))
+    model = make_model(layers=layers, dim=dim, vocabulary=len(tokenizer), seed=plan.seed)
+    keeper, module = Keeper(folder, plan, tokenizer), Pretraining(model, plan)
+    states = ModelCheckpoint(
+        folder / "state", filename="last", save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    has_bfloat16 = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=1,
+            precision="bf16-mixed" if has_bfloat16 else "32-true",
+            max_epochs=-(-plan.steps // epoch),
+            gradient_clip_val=1.0,
+            reload_dataloaders_every_n_epochs=1,
+            logger=False,
+            callbacks=[states, keeper],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, datamodule=StepData(steps, epoch), ckpt_path=_last_state(folder))
+    keeper.save(model, folder / "final")
+
+
+def _last_state(folder: Path) -> str | None:
+    """The state from which a training goes on; raises ConfigError for one that is cut short."""
+    path = folder / "state" / "last.ckpt"
+    if not path.is_file():
+        return None
+    if not zipfile.is_zipfile(path):
+        raise ConfigError(
+            f"{path} should be the state of a training, but is cut short ({path.stat().st_size} bytes). "
+            f"Remove it to begin again from the first step."
+        )
+    return str(path)
+
+
+class StepData(lightning.LightningDataModule):
+    """The steps of each epoch."""
+
+    def __init__(self, steps: Steps, epoch: int) -> None:
+        super().__init__()
+        self.steps, self.epoch = steps, epoch
+
+    def train_dataloader(self) -> DataLoader:
+        assert self.trainer is not None
+        first = self.trainer.current_epoch * self.epoch
+        chosen = range(first, min(first + self.epoch, len(self.steps)))
+        return DataLoader(Subset(self.steps, chosen), batch_size=None, generator=torch.Generator())
+
+
+def load_tokenizer(folder: Path, text: Text, size: int) -> BertTokenizerFast:
+    """The tokenizer of a folder, trained on the text if there is none yet."""
+    place = folder / "tokenizer"
+    if not (place / "tokenizer.json").is_file():
+        train_tokenizer(text, size=size).save_pretrained(place)
+    tokenizer = BertTokenizerFast.from_pretrained(place)
+    if len(tokenizer) > size:
+        raise ConfigError(
+            f"The tokenizer in {place} should have at most {size} pieces, but has {len(tokenizer)}: it belongs to "
+            f"another training. Remove the folder, or give --vocabulary {len(tokenizer)}."
+        )
+    return tokenizer
+
+
+def _stream(folder: Path, tokenizer: BertTokenizerFast, text: Text) -> np.ndarray:
+    path = folder / "pieces.npy"
+    if not path.is_file():
+        working = path.with_suffix(".part.npy")
+        np.save(working, pack(tokenizer, text.train))
+        working.replace(path)
+    return np.load(path, mmap_mode="r")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What each step reads, what of it is masked, and how large the step is: functions of seed and step alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from probes.seed import generator, stream_seed
+
+MASKED_SHARE = 0.15
+# Of the masked pieces: the rest of these two shares stays as it is (Devlin et al. 2019, section 3.1).
+AS_MASK, AS_RANDOM = 0.8, 0.1
+UNMASKED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of a training: short blocks first, long ones in the last tenth, so that every position is trained."""
+
+    steps: int
+    pieces_in_step: int = 8_192
+    short: int = 128
+    long: int = 512
+    long_share: float = 0.1
+    warm_up: int = 500
+    seed: int = 0
+
+    @property
+    def first_long(self) -> int:
+        return self.steps - round(self.long_share * self.steps)
+
+    def length(self, step: int) -> int:
+        return self.short if step < self.first_long else self.long
+
+    def factor(self, step: int) -> float:
+        """Share of the largest step size: a linear rise, then a linear fall to zero."""
+        warm_up = min(self.warm_up, max(1, self.steps // 10))
+        if step < warm_up:
+            return (step + 1) / warm_up
+        return max(0.0, (self.steps - step) / max(1, self.steps - warm_up))
+
+
+class Steps(Dataset):
+    """Batches by the number of the step; an epoch over the blocks is a permutation, and the next one another."""
+
+    def __init__(self, plan: Plan, blocks: dict[int, np.ndarray], special: int, mask: int, vocabulary: int) -> None:
+        self.plan, self.blocks = plan, blocks
+        self.special, self.mask, self.vocabulary = special, mask, vocabulary
+
+    def __len__(self) -> int:
+        return self.plan.steps
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        length = self.plan.length(step)
+        blocks = self.blocks[length]
+        size = max(1, self.plan.pieces_in_step // length)
+        first = 0 if length == self.plan.short else self.plan.first_long
+        wanted = np.arange((step - first) * size, (step - first + 1) * size)
+        turns, places = np.divmod(wanted, len(blocks))
+        chosen = np.concatenate(
+            [self._order(length, turn)[places[turns == turn]] for turn in np.unique(turns).tolist()]
+        )
+        return mask_pieces(
+            torch.from_numpy(blocks[chosen].astype(np.int64)), self, stream_seed(self.plan.seed, "mask", step)
+        )
+
+    def _order(self, length: int, turn: int) -> np.ndarray:
+        key = (length, turn)
+        if getattr(self, "_known", (None, None))[0] != key:
+            order = generator(self.plan.seed, "pretrain.order", length, turn).permutation(len(self.blocks[length]))
+            self._known = key, order
+        return self._known[1]
+
+
+def mask_pieces(pieces: Int[Tensor, "block length"], steps: Steps, seed: int) -> dict[str, Tensor]:
+    """Pieces as the encoder sees them, and what it has to say at the masked places."""
+    stream = torch.Generator().manual_seed(seed)
+    draw, kind = (torch.rand(pieces.shape, generator=stream) for _ in range(2))
+    is_masked = (draw < MASKED_SHARE) & (pieces >= steps.special)
+    others = torch.randint(steps.special, steps.vocabulary, pieces.shape, generator=stream)
+    seen = torch.where(is_masked & (kind < AS_MASK), steps.mask, pieces)
+    seen = torch.where(is_masked & (kind >= AS_MASK) & (kind < AS_MASK + AS_RANDOM), others, seen)
+    return {"pieces": seen, "wanted": torch.where(is_masked, pieces, UNMASKED)}

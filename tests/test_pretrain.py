@@ -1,0 +1,214 @@
+"""Pre-training: what is masked, what is held out, and that a killed training ends with the same weights."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import probes
+from probes.errors import ConfigError, CorpusError
+from tests.conftest import CHECKOUT
+
+FOLDER = CHECKOUT / "experiments" / "pretrain"
+SETTINGS = {"steps": 130, "layers": 2, "dim": 32, "vocabulary": 160, "pieces-in-step": 1024, "epoch": 16}
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """The files of the experiment, which import each other as scripts do."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        import pretrain
+        import schedule
+        import text
+
+        yield {"pretrain": pretrain, "schedule": schedule, "text": text}
+    finally:
+        sys.path.remove(str(FOLDER))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Two files of the grammar's sentences."""
+    folder = tmp_path_factory.mktemp("text")
+    lines = [" ".join(one.words) for one in probes.read_corpus("grammar")["train"]]
+    (folder / "first.txt").write_text("\n".join(lines[:1500]), encoding="utf-8")
+    (folder / "second.txt").write_text("\n\n".join(lines[1500:2200]), encoding="utf-8")
+    return folder
+
+
+def arguments(corpus, out, **changes):
+    settings = {**SETTINGS, "text": corpus, "treebank": "", "out": out, **changes}
+    return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def trained(modules, corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained")
+    modules["pretrain"].main(arguments(corpus, out))
+    return out
+
+
+def rows(out):
+    with (out / "loss.csv").open(newline="") as file:
+        return [(int(row["step"]), int(row["pieces"]), float(row["loss"])) for row in csv.DictReader(file)]
+
+
+def test_a_hundredth_of_each_file_is_held_out_in_runs(modules, corpus):
+    text = modules["text"].read_text(corpus, None)
+    for name, size in (("first", 1500), ("second", 700)):
+        assert len(text.train[name]) + len(text.held_out[name]) == size
+    many = [f"line {number}" for number in range(20_000)]
+    kept = list(modules["text"]._part(many, True))
+    assert kept == many[4950:5000] + many[9950:10_000] + many[14_950:15_000] + many[19_950:]
+    assert set(kept).isdisjoint(modules["text"]._part(many, False))
+
+
+def test_the_tokenizer_is_the_same_again(modules, corpus):
+    text = modules["text"].read_text(corpus, None)
+    first, second = (modules["text"].train_tokenizer(text, size=160) for _ in range(2))
+    assert first.get_vocab() == second.get_vocab()
+    assert [first.convert_ids_to_tokens(number) for number in range(5)] == [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+    ]
+    assert first("the dog")["input_ids"][0] == 2
+
+
+def test_blocks_hold_the_stream_between_their_ends(modules, trained):
+    tokenizer = modules["pretrain"].load_tokenizer(trained, None, 160)
+    stream = np.load(trained / "pieces.npy")
+    blocks = modules["text"].blocks_of(stream, 128, tokenizer)
+    assert (blocks[:, 0] == tokenizer.cls_token_id).all()
+    assert (blocks[:, -1] == tokenizer.sep_token_id).all()
+    assert np.array_equal(blocks[:, 1:-1].ravel(), stream[: blocks[:, 1:-1].size])
+    assert stream.min() >= 5 or (stream == tokenizer.unk_token_id).any()
+    with pytest.raises(CorpusError, match="At least 510 pieces were expected for one block of 512"):
+        modules["text"].blocks_of(stream[:100], 512, tokenizer)
+
+
+@pytest.fixture(scope="module")
+def steps(modules):
+    schedule = modules["schedule"]
+    blocks = {length: np.random.default_rng(0).integers(5, 1000, size=(300, length)) for length in (128, 512)}
+    for part in blocks.values():
+        part[:, 0], part[:, -1] = 2, 3
+    return schedule.Steps(schedule.Plan(200, pieces_in_step=4096, seed=3), blocks, 5, 4, 1000)
+
+
+def test_fifteen_in_a_hundred_are_masked_in_the_three_ways_and_ends_never(steps):
+    batches = [steps[number] for number in range(60)]
+    pieces = torch.cat([batch["pieces"].reshape(-1) for batch in batches])
+    wanted = torch.cat([batch["wanted"].reshape(-1) for batch in batches])
+    is_masked = wanted != -100
+    assert is_masked.float().mean() == pytest.approx(0.15 * 126 / 128, abs=0.003)
+    seen, right = pieces[is_masked], wanted[is_masked]
+    shares = [(seen == 4).float().mean(), (seen == right).float().mean()]
+    assert shares == [pytest.approx(0.8, abs=0.01), pytest.approx(0.1, abs=0.01)]
+    assert ((pieces[~is_masked] == 2) | (pieces[~is_masked] == 3)).sum() == 60 * 32 * 2
+    assert (right >= 5).all()
+
+
+def test_a_step_is_the_same_again_and_each_block_comes_once_in_a_turn(steps):
+    again = steps[7]
+    assert torch.equal(steps[7]["pieces"], again["pieces"])
+    assert not torch.equal(steps[7]["wanted"], steps[8]["wanted"])
+    blocks = torch.from_numpy(steps.blocks[128])
+    seen = []
+    for number in range(9):  # nine steps of 32 blocks are most of a turn of 300
+        batch = steps[number]
+        whole = torch.where(batch["wanted"] != -100, batch["wanted"], batch["pieces"])
+        seen += [int((blocks == block).all(dim=1).nonzero()[0]) for block in whole]
+    assert len(set(seen)) == len(seen) == 288
+
+
+def test_long_blocks_come_last_and_the_step_size_rises_and_falls(steps):
+    plan = steps.plan
+    assert [plan.length(step) for step in (0, 179, 180, 199)] == [128, 128, 512, 512]
+    assert steps[180]["pieces"].shape == (8, 512)
+    factors = [plan.factor(step) for step in range(201)]
+    top = factors.index(max(factors))
+    assert factors[0] == pytest.approx(1 / 20)
+    assert factors[top] == 1.0
+    assert factors[200] == 0.0
+    assert factors[:20] == sorted(factors[:20])
+    assert factors[20:] == sorted(factors[20:], reverse=True)
+
+
+def test_it_learns_and_keeps_weights_that_plain_transformers_reads(trained):
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    losses = [loss for *_, loss in rows(trained)]
+    assert len(losses) == 130
+    assert sorted(path.name for path in (trained / "checkpoints").iterdir()) == ["step-128", "step-64"]
+    assert np.mean(losses[-8:]) < np.mean(losses[:8]) - 0.3
+    files = sorted(path.name for path in (trained / "final").iterdir())
+    assert [name for name in files if name.endswith((".bin", ".pt", ".ckpt"))] == []
+    assert {value.dtype for value in load_file(trained / "final" / "model.safetensors").values()} == {torch.float16}
+    model = AutoModelForMaskedLM.from_pretrained(trained / "final", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(trained / "final")
+    assert type(model).__name__ == "BertForMaskedLM"
+    assert tokenizer.tokenize("The DOG") == tokenizer.tokenize("the dog")
+    encoder = probes.load_encoder(str(trained / "final"))
+    assert len(encoder(["the dog sees a cat"]).hidden_states) == 3
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_ends_with_the_same_losses_and_weights(trained, corpus, tmp_path):
+    command = [sys.executable, str(FOLDER / "pretrain.py"), *arguments(corpus, tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    child = subprocess.Popen(command, env=environment)
+    end = time.monotonic() + 120
+    while not (tmp_path / "loss.csv").is_file() or len(rows(tmp_path)) < 40:
+        assert time.monotonic() < end
+        assert child.poll() is None, "it ended before it was killed"
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert (tmp_path / "state" / "last.ckpt").is_file()
+    subprocess.run(command, env=environment, check=True)
+    assert [row[:2] for row in rows(tmp_path)] == [row[:2] for row in rows(trained)]
+    assert [loss for *_, loss in rows(tmp_path)] == pytest.approx([loss for *_, loss in rows(trained)], rel=1e-3)
+    ours, theirs = (load_file(place / "final" / "model.safetensors") for place in (tmp_path, trained))
+    for name, value in theirs.items():
+        assert torch.allclose(ours[name].float(), value.float(), atol=2e-2), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1}, "differs in seed (0, now 1). Give the same settings to go on, or another --out."),
+        ({"steps": 50}, "differs in steps (130, now 50)."),
+    ],
+)
+def test_other_settings_do_not_go_on(modules, trained, corpus, changes, message):
+    with pytest.raises(ConfigError) as caught:
+        modules["pretrain"].main(arguments(corpus, trained, **changes))
+    assert message in str(caught.value)
+
+
+def test_no_text_a_foreign_tokenizer_and_a_state_cut_short_are_told(modules, trained, corpus, tmp_path):
+    with pytest.raises(CorpusError, match=r"Text was expected in .*, but there are none\. Name another"):
+        modules["pretrain"].main(arguments(tmp_path, tmp_path / "out"))
+    with pytest.raises(ConfigError, match="at most 100 pieces, but has 160: it belongs to another"):
+        modules["pretrain"].load_tokenizer(trained, None, 100)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "last.ckpt").write_bytes((trained / "state" / "last.ckpt").read_bytes()[:5000])
+    with pytest.raises(ConfigError, match=r"is cut short \(5000 bytes\). Remove it to begin again"):
+        modules["pretrain"]._last_state(tmp_path)
+
+
+def test_the_plan_says_what_decides_a_weight(trained):
+    plan = json.loads((trained / "plan.json").read_text())
+    assert {"steps", "seed", "layers", "dim", "vocabulary", "pieces_in_step", "text", "epoch"} <= plan.keys()
