@@ -18,6 +18,7 @@ help: ## this list
 demo: $(STAMP) ## the whole job once, on the built-in corpus and the embedded BERT
 	$(BIN)/probes run experiments/quickstart.yaml
 	@echo "The curve:   results/runs/quickstart/ (JSON), results/tables/, results/figures/"
+	@echo "A page:      $(BIN)/probes report, then open results/index.html"
 	@echo "In W&B:      $(BIN)/wandb leet wandb"
 	@echo "What it did: experiments/quickstart.yaml"
 
