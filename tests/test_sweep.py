@@ -15,6 +15,7 @@ from tests.toy import CHECKOUT, call_probes
 TEXT = (CHECKOUT / "experiments" / "sweep.md").read_text(encoding="utf-8")
 SWEEP, GRID = (yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE))
 LAYER_POS = str(CHECKOUT / "experiments" / "layer_pos.yaml")
+SMALL = ("corpus.options={size: 40}",)
 
 
 def points():
@@ -39,7 +40,7 @@ def test_every_point_is_one_run_of_the_command(point, toy_bert, monkeypatch, tmp
     assert program == "probes"
     words = [str(CHECKOUT / word) if word.endswith(".yaml") else word for word in words]
     words = [f"encoder.name={toy_bert}" if word.startswith("encoder.name=") else word for word in words]
-    assert call_probes(*words, "corpus.reader=grammar", "corpus.path=null", "--dry-run") == 0
+    assert call_probes(*words, "corpus.reader=grammar", "corpus.path=null", *SMALL, "--dry-run") == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "to do" in line]
     assert line.endswith(".json")
 

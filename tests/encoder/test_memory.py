@@ -75,6 +75,7 @@ def test_memory_of_encoding_does_not_grow_with_the_corpus(toy_bert: Path, tmp_pa
     assert large - small < 50
 
 
+@pytest.mark.slow
 def test_cache_larger_than_memory_can_be_read(tmp_path: Path) -> None:
     """A file of 13 layers with holes in it, larger than this machine's memory, and a row of every layer."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
