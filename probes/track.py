@@ -49,11 +49,11 @@ def choose_mode() -> str:
 def log_curve(record: Record, figure: Path | None = None) -> str:
     """Write one curve as one W&B run with id `run_id`; returns the run's folder ("" when disabled).
 
-    One history row a layer, with `layer` as the step of every metric; before them, where the fit had epochs, a row an
-    epoch with `epoch` as the step of every layer's curve on dev; a table of all scores; the figure. The same curve
-    again, offline, is a new folder with the same id.
+    One history row a layer, with `layer` as the step of every metric; a table of all scores; the figure; a chart of the
+    loss on dev by epoch, a line a layer, where the fit had epochs. The same curve again, offline, is a new folder with
+    the same id.
     """
-    rows = [*epoch_rows(record), *(layer_row(record, layer) for layer in range(len(record.layers)))]
+    rows = [layer_row(record, layer) for layer in range(len(record.layers))]
     best = max(score.value or 0.0 for score in record.select(variant="task", split="dev"))
     summary = {"best_layer": record.best_layer, "best_dev_accuracy": best}
     return _log(record, rows, ("scores", COLUMNS, _cells(record.scores)), figure, **summary)
@@ -84,15 +84,18 @@ def _log(
         return ""
     folder = os.environ.get("WANDB_DIR") or os.getcwd()
     run = _start(record, mode, folder)
-    # One by one: a viewer may take the first of two patterns that match.
-    for step in ("epoch", "layer"):
-        for metric in dict.fromkeys(name for row in rows if step in row for name in row):
-            run.define_metric(metric, step_metric=None if metric == step else step)
+    run.define_metric("layer")
+    run.define_metric("*", step_metric="layer")
     name, columns, cells = table
     # Every call of log() is a row of the history, so table and figure ride with the last layer.
     rows[-1][name] = wandb.Table(columns=list(columns), data=cells)
     if figure is not None:
         rows[-1]["figure"] = wandb.Image(str(figure))
+    if isinstance(record, Record) and (lines := training_lines(record)):
+        epochs, losses = zip(*lines.values(), strict=True)
+        rows[-1]["fit"] = wandb.plot.line_series(
+            xs=list(epochs), ys=list(losses), keys=list(lines), title="loss on dev by epoch", xname="epoch"
+        )
     with _stage_in(folder):
         for row in rows:
             run.log(row)
@@ -164,14 +167,15 @@ def layer_row(record: Record, layer: int) -> dict[str, Any]:
     return row
 
 
-def epoch_rows(record: Record) -> list[dict[str, Any]]:
-    """Mean loss on dev of each layer's probe, epoch by epoch."""
-    rows: dict[int, dict[str, Any]] = {}
+def training_lines(record: Record) -> dict[str, tuple[list[int], list[float]]]:
+    """For each layer the epochs of its probe and the mean loss on dev after them."""
+    lines: dict[str, tuple[list[int], list[float]]] = {}
     for one in record.training:
-        row = rows.setdefault(one.epoch, {"epoch": one.epoch})
         if one.dev_loss is not None:
-            row[f"fit/dev_loss/{record.layers[one.layer]}"] = one.dev_loss
-    return [rows[epoch] for epoch in sorted(rows)]
+            epochs, losses = lines.setdefault(f"layer {record.layers[one.layer]}", ([], []))
+            epochs.append(one.epoch)
+            losses.append(one.dev_loss)
+    return lines
 
 
 @contextmanager

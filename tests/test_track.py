@@ -29,13 +29,8 @@ def read_log(folder: Path) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def every_row(log: list[dict]) -> list[dict]:
-    return [entry["history"]["item"] for entry in log if entry["type"] == "history"]
-
-
 def history(log: list[dict]) -> list[dict]:
-    """The rows of layers."""
-    return [row for row in every_row(log) if "epoch" not in row]
+    return [entry["history"]["item"] for entry in log if entry["type"] == "history"]
 
 
 def strings(value: object) -> Iterator[str]:
@@ -76,24 +71,19 @@ def test_run_is_named_grouped_and_configured(study, log):
 
 def test_layer_is_the_step_of_every_metric(log):
     metrics = [entry["metric"] for entry in log if entry["type"] == "metric"]
-    assert not any("glob_name" in metric for metric in metrics), "which of two patterns holds is the viewer's choice"
-    steps = {metric["name"]: metric.get("step_metric") for metric in metrics}
-    assert steps.pop("layer") is None
-    assert steps.pop("epoch") is None
-    assert {name: step for name, step in steps.items() if name.startswith("fit/")} == {
-        f"fit/dev_loss/{name}": "epoch" for name in ("emb", *map(str, range(1, 13)))
-    }
-    assert {step for name, step in steps.items() if not name.startswith("fit/")} == {"layer"}
-    assert {"test/accuracy", "test/accuracy_low", "selectivity", "majority/accuracy"} <= steps.keys()
+    assert {metric.get("name") for metric in metrics} == {"layer", None}
+    (rule,) = [metric for metric in metrics if "glob_name" in metric]
+    assert (rule["glob_name"], rule["step_metric"]) == ("*", "layer")
 
 
-def test_the_fit_of_each_layer_is_a_row_an_epoch_with_what_dev_said(study, log):
+def test_the_fit_of_each_layer_is_a_line_of_a_chart_and_no_row_of_its_own(study, folders, log):
     record = study.curves["pretrained"].record
-    rows = [row for row in every_row(log) if "epoch" in row]
-    assert [row["epoch"] for row in rows] == list(range(1, 1 + max(one.epoch for one in record.training)))
-    for one in record.training:
-        row = rows[one.epoch - 1]
-        assert row[f"fit/dev_loss/{record.layers[one.layer]}"] == pytest.approx(one.dev_loss)
+    (path,) = (folders[record.run_id] / "files" / "media" / "table").glob("fit_table*")
+    table = json.loads(path.read_text("utf-8"))
+    places = [table["columns"].index(name) for name in ("step", "lineKey", "lineVal")]
+    found = {tuple(row[place] for place in places) for row in table["data"]}
+    assert found == {(one.epoch, f"layer {record.layers[one.layer]}", one.dev_loss) for one in record.training}
+    assert len(history(log)) == 13
 
 
 def test_history_has_one_row_a_layer_with_the_numbers_of_the_record(study, log):
@@ -112,7 +102,7 @@ def test_history_has_one_row_a_layer_with_the_numbers_of_the_record(study, log):
 
 def test_all_rows_have_the_same_metrics(log):
     names = [
-        {name for name in row if name not in HISTORY and not name.startswith(("scores.", "figure."))}
+        {name for name in row if name not in HISTORY and not name.startswith(("scores.", "figure.", "fit"))}
         for row in history(log)
     ]
     assert all(one == names[0] for one in names)
@@ -121,7 +111,7 @@ def test_all_rows_have_the_same_metrics(log):
 def test_table_and_figure_lie_in_the_run(study, folders):
     record = study.curves["pretrained"].record
     files = folders[record.run_id] / "files" / "media"
-    (table,) = (files / "table").iterdir()
+    (table,) = (files / "table").glob("scores*")
     found = json.loads(table.read_text("utf-8"))
     assert found["columns"] == list(track.COLUMNS)
     assert len(found["data"]) == len(record.scores)

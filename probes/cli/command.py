@@ -92,8 +92,8 @@ def _run(steps: "list[Step]", results: Path, *, refresh: bool, as_json: bool) ->
     if as_json:
         return
     curves, place = published.found, published.wandb_folder
-    print(format_curve(curves[0].record) if len(curves) == 1 else steps[0].experiment.question)
-    print(f"\n{format_summary([curve.record for curve in curves])}\n")
+    records, question = [curve.record for curve in curves], steps[0].experiment.question
+    print(format_curve(records[0]) if len(records) == 1 else f"{question}\n{format_summary(records)}")
     _print_written(published.paths, place, time.perf_counter() - start, published.seconds)
 
 

@@ -17,7 +17,8 @@ def format_curve(record: Record) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     encoder = record.config["encoder"]["name"]
-    title = f"{record.task}, {encoder}, {twin_label(record)}, run {record.run_id[:6]}"
+    shape = sparkline([score.value or 0.0 for score in record.select(variant="task")])
+    title = f"{record.task}, {encoder}, {twin_label(record)}, run {record.run_id[:6]}  {shape}"
     return "\n".join([title, *lines, format_floors(record)])
 
 

@@ -81,13 +81,14 @@ def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, stu
     assert shown[-1].startswith("written: results/tables/layer_pos.md, results/tables/layer_pos.csv, ")
     assert "; W&B: wandb/offline-run-" in shown[-1]
     assert shown[-1].endswith(" s")
-    assert len(said) + len(shown) < 24
+    assert shown[0].endswith(sparkline(study.curves["pretrained"].accuracy))
+    assert len(said) + len(shown) < 20
 
 
 def test_several_curves_are_a_line_each(settings, study, copy, capsys):
     assert call_probes("run", LAYER_POS, *settings) == 0
     out, err = capsys.readouterr()
-    question, _, header, *lines, _, written = out.splitlines()
+    question, header, *lines, written = out.splitlines()
     assert question == study.curves["pretrained"].record.question
     assert header.split() == ["run", "task", "layers", "emb", "top", "best", "on", "dev", "control", "encoder"]
     assert [line.split()[0] for line in lines] == [curve.record.run_id[:6] for curve in study.curves]

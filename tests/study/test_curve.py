@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from probes.errors import ResultError
+from probes.report.table import sparkline
 from probes.study.curve import Curve
 from probes.study.curves import Curves, read_curve, read_results
 
@@ -13,7 +14,7 @@ from probes.study.curves import Curves, read_curve, read_results
 def test_print_shows_layers_intervals_controls_and_floors(curve):
     title, header, *rows, floors = str(curve).splitlines()
     record = curve.record
-    assert title == f"pos, toy-bert, pretrained, run {record.run_id[:6]}"
+    assert title == f"pos, toy-bert, pretrained, run {record.run_id[:6]}  {sparkline(curve.accuracy)}"
     assert header.split() == ["layer", "accuracy", "95", "%", "interval", "word_type", "selectivity", "dev", "gap"]
     assert [row.split()[0] for row in rows] == ["emb", *map(str, range(1, 13))]
     first = record.select(variant="task", layer=0)[0]

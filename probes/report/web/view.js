@@ -26,7 +26,7 @@ function fillGrouped(id, entries) {
 // A table; its first column names the rows.
 function tableOf(header, rows, caption, onSort = null, sorted = null) {
   const table = document.createElement("table");
-  table.append(Object.assign(document.createElement("caption"), { textContent: caption, hidden: true }));
+  table.append(Object.assign(document.createElement("caption"), { textContent: caption, className: "unseen" }));
   const head = table.createTHead().insertRow();
   header.forEach((name, column) => {
     const cell = Object.assign(document.createElement("th"), { scope: "col" });
