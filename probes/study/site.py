@@ -44,11 +44,9 @@ def _differences(curves: Sequence[Curve]) -> Iterator[PairedDifference]:
 
 
 def _compare(first: Curve, second: Curve) -> Iterator[PairedDifference]:
-    if not all(isinstance(curve.source, Path) and curve.source.is_file() for curve in (first, second)):
-        return
     try:
         found = compare(first, second)
-    except ResultError:  # encoders of two depths, or other examples: what cannot be subtracted has no difference
+    except ResultError:  # no outcomes here, encoders of two depths, other examples: then there is no difference
         return
     ids = first.record.run_id, second.record.run_id
     yield PairedDifference(*ids, found.value, found.low, found.high, found.p_adjusted)

@@ -31,6 +31,14 @@ def test_every_part_stands_in_its_place(page):
     assert page.startswith("<!doctype html>")
 
 
+def test_a_library_that_names_the_end_of_a_script_does_not_end_it(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda snippet: 'x = "</script>";')
+    records = [curve.record for curve in study.curves]
+    text = write_page(records, [], [], tmp_path / "index.html").read_text(encoding="utf-8")
+    assert text.count("</script>") == 3
+    assert 'x = "<\\/script>";' in text
+
+
 def test_same_results_same_bytes(study, page, tmp_path):
     records = [curve.record for curve in study.curves]
     again = write_page(records, [], [], tmp_path / "again.html")
