@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from probes.errors import ConfigError
-from probes.result import Analysis, Finding, Record, Score
+from probes.result import COLUMNS, Analysis, Finding, Record, Score
 
 if TYPE_CHECKING:
     import wandb
@@ -17,20 +17,6 @@ if TYPE_CHECKING:
 MODES = ("online", "offline", "disabled")
 DEFAULT_HOST = "https://api.wandb.ai"
 PROJECT = "probes"
-COLUMNS = (
-    "variant",
-    "draw",
-    "layer",
-    "split",
-    "subset",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "groups",
-    "detectable",
-)
 
 
 def choose_mode() -> str:

@@ -14,7 +14,8 @@ from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
 from probes.progress import Progress
 
-STEP_SIZE, WEIGHT_DECAY, BETAS, LARGEST_NORM = 1e-3, 0.01, (0.9, 0.98), 1.0
+STEP_SIZE, WEIGHT_DECAY, BETAS = 1e-3, 0.01, (0.9, 0.98)
+LARGEST_NORM = 1.0
 
 
 def make_model(*, layers: int, dim: int, vocabulary: int, seed: int) -> BertForMaskedLM:

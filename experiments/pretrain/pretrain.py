@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from model import Keeper, Pretraining, make_model
+from model import LARGEST_NORM, Keeper, Pretraining, make_model
 from pytorch_lightning.callbacks import ModelCheckpoint
 from schedule import Plan, Steps
 from text import SPECIAL, Text, blocks_of, pack, read_text, train_tokenizer
@@ -33,11 +33,11 @@ STEPS_IN_EPOCH = 200
 
 
 def main(arguments: list[str] | None = None) -> None:
-    data = Path(os.environ.get("PROBES_DATA", "../shared/data"))
+    data = Path(os.environ.get("PROBES_DATA", ""))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of weights, losses and the plan")
     parser.add_argument("--text", type=Path, default=data / "text", help="folder of text files")
-    parser.add_argument("--treebank", default=str(data / TREEBANK), help="CoNLL-U file of train, or '' for none")
+    parser.add_argument("--treebank", default=TREEBANK, help="CoNLL-U file of train, or '' for none")
     parser.add_argument("--steps", type=int, default=9_800)
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--dim", type=int, default=192)
@@ -95,7 +95,7 @@ def train(folder: Path, plan: Plan, text: Text, *, layers: int, dim: int, size: 
             devices=1,
             precision="bf16-mixed" if has_bfloat16 else "32-true",
             max_epochs=-(-plan.steps // epoch),
-            gradient_clip_val=1.0,
+            gradient_clip_val=LARGEST_NORM,
             reload_dataloaders_every_n_epochs=1,
             logger=False,
             callbacks=[states, keeper],

@@ -49,6 +49,7 @@ class Steps(Dataset):
     def __init__(self, plan: Plan, blocks: dict[int, np.ndarray], special: int, mask: int, vocabulary: int) -> None:
         self.plan, self.blocks = plan, blocks
         self.special, self.mask, self.vocabulary = special, mask, vocabulary
+        self._known: tuple[tuple[int, int], np.ndarray] | None = None
 
     def __len__(self) -> int:
         return self.plan.steps
@@ -69,7 +70,7 @@ class Steps(Dataset):
 
     def _order(self, length: int, turn: int) -> np.ndarray:
         key = (length, turn)
-        if getattr(self, "_known", (None, None))[0] != key:
+        if self._known is None or self._known[0] != key:
             order = generator(self.plan.seed, "pretrain.order", length, turn).permutation(len(self.blocks[length]))
             self._known = key, order
         return self._known[1]

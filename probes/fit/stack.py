@@ -56,19 +56,16 @@ class Batches(Protocol):
 class ProbeStack(lightning.LightningModule):
     """The LightningModule that holds every probe of a fit, in banks of one shape each."""
 
-    def __init__(self, banks: Sequence[ProbeBank], train: Batches, dev: Batches, seed: int) -> None:
+    def __init__(
+        self, banks: Sequence[ProbeBank], train: Batches, dev: Batches, seed: int, progress: Progress | None = None
+    ) -> None:
         super().__init__()
         # Every bank takes its own step: no optimiser is shared, so none is Lightning's.
         self.automatic_optimization = False
         self.banks = torch.nn.ModuleList(banks)  # type: ignore[arg-type]
         self.train_batches, self.dev_batches, self.seed = train, dev, seed
         self.num_steps = 0
-        self.progress: Progress | None = None
-
-    def describe(self) -> str:
-        """What still runs, in a few words."""
-        layers = {layer for bank in self._running() for layer in bank.layers.tolist()}
-        return f"{len(layers)} layers"
+        self.progress = progress or Progress("", total=0, unit="")
 
     def configure_optimizers(self) -> None:
         return None
@@ -84,8 +81,7 @@ class ProbeStack(lightning.LightningModule):
         self.num_steps += 1
         for bank in self._running():
             bank.train_step(self._of(bank, states, self.train_batches), examples, SharedDropout(seed))
-        if self.progress is not None:
-            self.progress.advance(1)
+        self.progress.advance(1)
 
     def on_validation_epoch_start(self) -> None:
         for bank in self._running():
@@ -105,8 +101,7 @@ class ProbeStack(lightning.LightningModule):
         elif layers != self.train_batches.layers:
             # Layers whose probes have all ended are not read any more.
             self.train_batches.layers = self.dev_batches.layers = layers
-            if self.progress is not None:
-                self.progress.note(f"({len(layers)} left)")
+            self.progress.note(f"({len(layers)} left)")
 
     def _all(self) -> list[ProbeBank]:
         return list(self.banks)  # type: ignore[arg-type]
@@ -151,7 +146,8 @@ def plan_steps(num_rows: int, config: FitConfig) -> tuple[int, int]:
 
 def fit_stack(banks: Sequence[ProbeBank], train: Batches, dev: Batches, *, epochs: int, seed: int) -> None:
     """Fit every probe of every bank, until all have ended or `epochs` are over."""
-    module = ProbeStack(banks, train, dev, seed)
+    progress = Progress(f"fit {len(train.layers)} layers", total=epochs * len(train), unit="steps")
+    module = ProbeStack(banks, train, dev, seed, progress)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # Lightning advises loader workers, which would only copy what a memory map already gives, and an
@@ -167,9 +163,8 @@ def fit_stack(banks: Sequence[ProbeBank], train: Batches, dev: Batches, *, epoch
             enable_model_summary=False,
             enable_progress_bar=False,
         )
-        module.progress = Progress(f"fit {module.describe()}", total=epochs * len(train), unit="steps")
-        module.progress.start()
+        progress.start()
         try:
             trainer.fit(module, train_dataloaders=train, val_dataloaders=dev)
         finally:
-            module.progress.stop()
+            progress.stop()

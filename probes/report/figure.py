@@ -16,6 +16,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b6b6b"
 COLUMN_INCHES = 3.35
 # Over both columns of a page, with the gap between them.
 PAGE_INCHES = 6.95
+LEGEND_INCHES = 0.75
 MOST_COLUMNS = 5
 STYLE: Any = {
     "font.size": 8,
@@ -80,12 +81,11 @@ def _size(num_columns: int, num_rows: int, columns: int | None) -> tuple[float, 
     """Width and height in inches."""
     is_one = num_columns * num_rows == 1
     if columns is None:
-        return COLUMN_INCHES * (1.5 if is_one else 0.62 * num_columns + 0.5), COLUMN_INCHES * (
-            1.0 if is_one else 0.6 * num_rows
-        )
+        width, height = (1.5, 1.0) if is_one else (0.62 * num_columns + 0.5, 0.6 * num_rows)
+        return COLUMN_INCHES * width, COLUMN_INCHES * height
     width = COLUMN_INCHES if columns == 1 else PAGE_INCHES
-    legend = 0.75
-    return width, legend + (0.62 * COLUMN_INCHES if is_one else 0.78 * width / num_columns * num_rows)
+    panels_height = 0.62 * COLUMN_INCHES if is_one else 0.78 * width / num_columns * num_rows
+    return width, LEGEND_INCHES + panels_height
 
 
 def _name_axes(figure: "Figure", every: Sequence["Axes"]) -> None:

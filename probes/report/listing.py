@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from probes.report.series import Line, lines_of, place_name, places_of
+from probes.report.series import Line, lines_of, notes_of, place_name, places_of
 from probes.report.summary import markdown_rows
 from probes.result import Analysis, Finding, Panel, findings_frame
 from probes.result.frame import panels, twin_label
@@ -40,8 +40,8 @@ def format_listing(analyses: Sequence[Analysis]) -> str:
         for panel in part[0].panels:
             header, *rows = _table(panel, lines_of(panel, part), [twin_label(one) for one in part])
             lines += ["", f"### {panel.title}", "", *markdown_rows(header, rows)]
-        for one in part:
-            lines += ["", f"{twin_label(one)}: {one.notes_text}."] if one.notes_text else []
+        for notes in notes_of(part):
+            lines += ["", notes]
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from probes.report.figure import BLUE, COLUMN_INCHES, DASHES, GREEN, GREY, METADATA, MOST_COLUMNS, ORANGE, STYLE
-from probes.report.series import Line, lines_of, place_name, places_of
+from probes.report.series import Line, axis_of, lines_of, metric_name, place_name, places_of
 from probes.result import Analysis, Panel
 from probes.result.frame import panels
 
@@ -18,8 +18,6 @@ LOOKS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 TITLE_WIDTH = 48
 # A longer legend would hide the lines: it stands below the panel.
 MOST_INSIDE = 6
-# Places on an axis of numbers that reach over more than this are drawn by their logarithm.
-WIDE = 20
 
 
 def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
@@ -57,25 +55,21 @@ def _cells(name: str, part: Sequence[Analysis], num_columns: int) -> list[tuple[
 def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
     lines = lines_of(panel, analyses)
     places = places_of(panel, lines)
-    looks = _looks(lines)
+    looks, axis = _looks(lines), axis_of(panel, places)
     scale = 100 if panel.is_share else 1
-    name = f"{panel.metric}, per cent" if panel.is_share else panel.metric
-    are_numbers = [isinstance(place, (int, float)) for place in places]
-    if panel.x != "layer" and not any(are_numbers):
+    if axis == "names":
         _draw_names(axes, list(zip(lines, looks, strict=True)), places, scale)
-        axes.set_xlabel(name)
+        axes.set_xlabel(metric_name(panel))
     else:
-        # `full` among ranks is a place after the others: such an axis has steps and no scale.
-        is_number = panel.x != "layer" and all(are_numbers)
-        at = {place: place if is_number else number for number, place in enumerate(places)}
+        at = {place: number if axis == "steps" else place for number, place in enumerate(places)}
         for line, look in zip(lines, looks, strict=True):
             _draw_line(axes, line, at, scale, look)
-        if not is_number:
+        if axis == "steps":
             axes.set_xticks(range(len(places)), [place_name(panel, place) for place in places])
-        elif places and min(places) > 0 and max(places) > WIDE * min(places):
+        elif axis == "logarithm":
             axes.set_xscale("log")
         axes.set_xlabel(panel.x)
-        axes.set_ylabel(name)
+        axes.set_ylabel(metric_name(panel))
     _explain(axes, lines, looks)
 
 

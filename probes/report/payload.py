@@ -3,23 +3,19 @@
 import base64
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probes.report.series import lines_of, place_name, places_of
-from probes.result import Analysis, Record
-from probes.result.frame import panels, tested_controls, twin_label
-from probes.result.record import Frozen
+from probes.report.series import axis_of, lines_of, metric_name, notes_of, place_name, places_of
+from probes.result import COLUMNS, Analysis, Finding, Panel, Record, Score
+from probes.result.frame import questions as asked_by
+from probes.result.frame import tested_controls, twin_label
 
 # A larger matrix is no picture any more.
 MOST_LABELS = 60
 # Digits that anything on a screen or in the downloaded table needs.
 DIGITS = 5
-WIDE = 20
-COLUMNS = (
-    *("variant", "draw", "layer", "split", "subset", "metric", "value", "low", "high", "n", "groups", "detectable"),
-)
 # Curves that people want to see first, where they are there.
 FIRST = ("layer_pos", "quickstart")
 
@@ -50,8 +46,7 @@ def describe_results(
             "asked": part[0].question,
             "curves": [place[record.run_id] for record in part],
         }
-        for experiment, kept in _by(records, lambda record: record.experiment).items()
-        for name, part in panels(kept).items()
+        for experiment, name, part in asked_by(records)
     ]
     first = [number for name in FIRST for number, one in enumerate(questions) if one["experiment"] == name]
     encoders = len({record.config["encoder"]["name"] for record in (*records, *analyses)})
@@ -65,7 +60,7 @@ def describe_results(
         "questions": questions,
         "curves": [_describe_curve(record) for record in records],
         "studies": _studies(analyses),
-        "analyses": [_describe_run(one, one.findings, one.method) for one in analyses],
+        "analyses": [_describe_run(one, one.findings) for one in analyses],
         "differences": [
             {
                 "first": place[one.first],
@@ -93,7 +88,7 @@ def _describe_curve(record: Record) -> dict[str, Any]:
     }
 
 
-def _describe_run(run: Record | Analysis, rows: Sequence[Frozen], method: str | None = None) -> dict[str, Any]:
+def _describe_run(run: Record | Analysis, rows: Sequence[Score]) -> dict[str, Any]:
     encoder, environment = run.config["encoder"], run.environment
     return {
         "id": run.run_id,
@@ -101,7 +96,6 @@ def _describe_run(run: Record | Analysis, rows: Sequence[Frozen], method: str | 
         "encoder": encoder["name"],
         "twin": twin_label(run),
         "task": run.task,
-        "method": method,
         "layers": list(run.layers),
         "package": run.package,
         "commit": str(environment.get("commit") or "")[:10],
@@ -113,14 +107,15 @@ def _describe_run(run: Record | Analysis, rows: Sequence[Frozen], method: str | 
     }
 
 
-def pack_rows(rows: Sequence[Any]) -> dict[str, Any]:
+def pack_rows(rows: Sequence[Score]) -> dict[str, Any]:
     """Scores or findings by columns: numbers as they are, names as places in a list of names."""
     columns: dict[str, Any] = {}
     for name in COLUMNS:
         values = [getattr(row, name) for row in rows]
         columns[name] = _names(values) if any(isinstance(value, str) for value in values) else _numbers(values)
-    if any(getattr(row, "at", None) for row in rows):
-        columns["at"] = _names([";".join(f"{key}={value}" for key, value in row.at.items()) for row in rows])
+    at = [row.at_text if isinstance(row, Finding) else "" for row in rows]
+    if any(at):
+        columns["at"] = _names(at)
     return {"length": len(rows), "columns": columns}
 
 
@@ -166,29 +161,25 @@ def _studies(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
             "asked": part[0].question,
             "analyses": [place[one.run_id] for one in part],
             "panels": [_describe_panel(panel, part) for panel in part[0].panels],
-            "notes": [f"{twin_label(one)}: {one.notes_text}." for one in part if one.notes_text],
+            "notes": notes_of(part),
         }
-        for experiment, kept in _by(analyses, lambda one: one.experiment).items()
-        for name, part in panels(kept).items()
+        for experiment, name, part in asked_by(analyses)
     ]
 
 
-def _describe_panel(panel: Any, analyses: Sequence[Analysis]) -> dict[str, Any]:
+def _describe_panel(panel: Panel, analyses: Sequence[Analysis]) -> dict[str, Any]:
     lines = lines_of(panel, analyses)
     places = places_of(panel, lines)
     at = {value: number for number, value in enumerate(places)}
     scale = 100 if panel.is_share else 1
-    are_numbers = [isinstance(value, (int, float)) for value in places]
-    is_number = panel.x != "layer" and all(are_numbers)
+    axis = axis_of(panel, places)
     return {
         "title": panel.title,
-        "metric": f"{panel.metric}, per cent" if panel.is_share else panel.metric,
+        "metric": metric_name(panel),
         "x": panel.x,
         "places": [place_name(panel, value) for value in places],
-        "values": places if is_number else [],
-        "isNumber": is_number,
-        "isNamed": panel.x != "layer" and not any(are_numbers),
-        "isLog": bool(is_number and places and min(places) > 0 and max(places) > WIDE * min(places)),
+        "values": places if axis in ("numbers", "logarithm") else [],
+        "axis": axis,
         "lines": [
             {
                 "name": line.name,
@@ -212,10 +203,3 @@ def _describe_panel(panel: Any, analyses: Sequence[Analysis]) -> dict[str, Any]:
 
 def _scaled(value: float | None, scale: float) -> float | None:
     return None if value is None else _short(float(value * scale))
-
-
-def _by(runs: Sequence[Any], key: Callable[[Any], str]) -> Mapping[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for run in runs:
-        found.setdefault(key(run), []).append(run)
-    return found

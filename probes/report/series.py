@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from probes.result import Analysis, Finding, Panel
 from probes.result.frame import twin_label
 
+# Numbers that reach over more than this are shown by their logarithm.
+WIDE = 20
+LONGEST_NOTE = 600
+Axis = Literal["steps", "numbers", "logarithm", "names"]
 FIELDS = ("variant", "layer", "draw", "split", "subset", "metric")
 
 
@@ -57,6 +61,32 @@ def place_name(panel: Panel, place: Any) -> str:
     if panel.x == "layer":
         return "emb" if place == 0 else str(place)
     return f"{place:g}" if isinstance(place, float) else str(place)
+
+
+def axis_of(panel: Panel, places: Sequence[Any]) -> Axis:
+    """How places stand: `numbers` on a scale, `logarithm` where they reach over much, `names` below each other; `steps`
+    side by side for layers, and for numbers with a name among them, such as `full` among ranks."""
+    if panel.x == "layer":
+        return "steps"
+    are_numbers = [isinstance(place, (int, float)) for place in places]
+    if not all(are_numbers):
+        return "steps" if any(are_numbers) else "names"
+    return "logarithm" if places and min(places) > 0 and max(places) > WIDE * min(places) else "numbers"
+
+
+def metric_name(panel: Panel) -> str:
+    """What the axis of values says."""
+    return f"{panel.metric}, per cent" if panel.is_share else panel.metric
+
+
+def notes_of(analyses: Sequence[Analysis]) -> list[str]:
+    """What each analysis notes, in a line; long notes, such as a list of all settings, are left to the JSON."""
+    lines = []
+    for one in analyses:
+        parts = (f"{key}: {value}" for key, value in one.notes.items())
+        text = "; ".join(part for part in parts if len(part) <= LONGEST_NOTE)
+        lines += [f"{twin_label(one)}: {text}."] if text else []
+    return lines
 
 
 def _shown(panel: Panel, analysis: Analysis) -> Iterator[Finding]:

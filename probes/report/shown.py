@@ -3,6 +3,7 @@
 import html
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,20 +32,17 @@ class Shown:
     shares: Float[np.ndarray, "layer word label"]
     is_sentence: bool
 
-    @property
+    @cached_property
     def answers(self) -> list[list[str]]:
         """Labels by layer and word."""
         return [[self.labels[code] for code in codes] for codes in self.shares.argmax(axis=2).tolist()]
 
-    def usual(self, word: int) -> str:
-        """The label that most layers give a word; of equals the one of the lower layer."""
-        return Counter(answers[word] for answers in self.answers).most_common(1)[0][0]
+    @cached_property
+    def usual(self) -> list[tuple[str, int]]:
+        """For each word the label that most layers give it, of equals the one of the lower layer; and how many do."""
+        return [Counter(labels).most_common(1)[0] for labels in zip(*self.answers, strict=True)]
 
-    def agreement(self, word: int) -> int:
-        """How many layers give a word its usual label."""
-        return sum(answers[word] == self.usual(word) for answers in self.answers)
-
-    @property
+    @cached_property
     def colors(self) -> dict[str, str]:
         """A colour for each label that occurs."""
         counted = Counter(label for answers in self.answers for label in answers).most_common()
@@ -81,15 +79,14 @@ def to_terminal(shown: Shown) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    colors = shown.colors
     table = Table(title=shown.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     if shown.is_sentence:
         for name in ("layer", "label", "probability", ""):
             table.add_column(name)
         for layer, name in enumerate(shown.layers):
             label, share = shown.answers[layer][0], float(shown.shares[layer, 0].max())
-            bar = Text("█" * round(share * BAR), style=colors[label])
-            table.add_row(name, Text(label, style=f"bold {colors[label]}"), f"{share:.2f}", bar)
+            bar = Text("█" * round(share * BAR), style=shown.colors[label])
+            table.add_row(name, Text(label, style=f"bold {shown.colors[label]}"), f"{share:.2f}", bar)
         return table
     table.add_column("word")
     for name in shown.layers:
@@ -97,7 +94,7 @@ def to_terminal(shown: Shown) -> "RenderableType":
     table.add_column("agree", justify="right")
     for place, word in enumerate(shown.words):
         cells = [_cell(shown, layer, place) for layer in range(len(shown.layers))]
-        table.add_row(word, *cells, f"{shown.agreement(place)}/{len(shown.layers)}")
+        table.add_row(word, *cells, f"{shown.usual[place][1]}/{len(shown.layers)}")
     return table
 
 
@@ -107,7 +104,7 @@ def _cell(shown: Shown, layer: int, word: int) -> "RenderableType":
 
     label = shown.answers[layer][word]
     color = shown.colors[label]
-    if label == shown.usual(word):
+    if label == shown.usual[word][0]:
         return Text(label, style=color)
     return Text(f"*{label}", style=f"bold white on {color}")
 
@@ -126,7 +123,7 @@ def to_html(shown: Shown) -> str:
         rows = []
         for place, word in enumerate(shown.words):
             cells = "".join(_html_cell(shown, layer, place) for layer in range(len(shown.layers)))
-            agreement = f"{shown.agreement(place)}/{len(shown.layers)}"
+            agreement = f"{shown.usual[place][1]}/{len(shown.layers)}"
             rows.append(f'<tr><th scope="row">{_escape(word)}</th>{cells}<td>{agreement}</td></tr>')
     head = "".join(f'<th scope="col">{_escape(name)}</th>' for name in header)
     return (
@@ -139,7 +136,7 @@ def _html_cell(shown: Shown, layer: int, word: int) -> str:
     label, shares = shown.answers[layer][word], shown.shares[layer, word]
     first = np.argsort(-shares, kind="stable")[:3]
     tip = ", ".join(f"{shown.labels[code]} {shares[code]:.2f}" for code in first)
-    color, is_usual = shown.colors[label], label == shown.usual(word)
+    color, is_usual = shown.colors[label], label == shown.usual[word][0]
     look = f"color:{color}" if is_usual else f"color:#fff;background:{color};font-weight:bold"
     return f'<td title="{_escape(tip)}" style="padding:.2em .5em;{look}">{_escape(label)}</td>'
 

@@ -4,6 +4,7 @@ from probes.result.analysis import Analysis, Finding, Panel, read_analysis, writ
 from probes.result.frame import findings_frame, to_frame
 from probes.result.outcome import Outcomes, load_outcomes, save_outcomes
 from probes.result.record import (
+    COLUMNS,
     Confusion,
     EpochRow,
     Fingerprints,
@@ -16,6 +17,7 @@ from probes.result.record import (
 )
 
 __all__ = [
+    "COLUMNS",
     "Analysis",
     "Confusion",
     "EpochRow",

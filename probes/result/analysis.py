@@ -7,7 +7,6 @@ from pydantic import Field
 
 from probes.result.record import SCHEMA, Fingerprints, Frozen, Score, load_body, write_rows
 
-LONGEST_NOTE = 600
 Plain = str | int | float | bool | None
 
 
@@ -22,6 +21,11 @@ class Finding(Score):
     """What is measured, with its unit where it has one: `uuas`, `code_bits`."""
     at: dict[str, Plain] = Field(default_factory=dict)
     """Further coordinates of the method, such as `{"rank": 64}`."""
+
+    @property
+    def at_text(self) -> str:
+        """The coordinates as `key=value`, with semicolons between them."""
+        return ";".join(f"{key}={value}" for key, value in self.at.items())
 
 
 class Panel(Frozen):
@@ -64,12 +68,6 @@ class Analysis(Frozen):
     @property
     def task(self) -> str:
         return self.config["task"]["name"]
-
-    @property
-    def notes_text(self) -> str:
-        """The notes in one line; long ones, such as a list of all settings, are left to the JSON."""
-        parts = (f"{key}: {value}" for key, value in self.notes.items())
-        return "; ".join(part for part in parts if len(part) <= LONGEST_NOTE)
 
     def select(self, *, at: dict[str, Plain] | None = None, **fields: Any) -> list[Finding]:
         """The findings with these fields and, in `at`, these coordinates, in their order in the file."""

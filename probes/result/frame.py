@@ -1,6 +1,6 @@
 """Many curves as one table of scores."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from probes.result.analysis import Analysis
@@ -51,7 +51,7 @@ def findings_frame(analyses: Iterable[Analysis]) -> "pandas.DataFrame":
             "task": one.task,
             "layer_name": None if finding.layer is None else one.layers[finding.layer],
             **finding.model_dump(exclude={"at"}),
-            "at": ";".join(f"{key}={value}" for key, value in finding.at.items()),
+            "at": finding.at_text,
         }
         for one in analyses
         for finding in one.findings
@@ -72,6 +72,16 @@ def panels(records: Sequence[Kept]) -> dict[str, list[Kept]]:
     for record in records:
         asked.setdefault(_question(record, records), []).append(record)
     return asked
+
+
+def questions(records: Sequence[Kept]) -> Iterator[tuple[str, str, list[Kept]]]:
+    """Experiments in their order, what each asks, and the curves that answer it."""
+    experiments: dict[str, list[Kept]] = {}
+    for record in records:
+        experiments.setdefault(record.experiment, []).append(record)
+    for experiment, kept in experiments.items():
+        for name, part in panels(kept).items():
+            yield experiment, name, part
 
 
 def _question(record: Record | Analysis, records: Sequence[Record | Analysis]) -> str:

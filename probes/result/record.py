@@ -60,6 +60,10 @@ class Score(Frozen):
     _drop_undefined = field_validator("value", "low", "high", "detectable")(finite_or_none)
 
 
+COLUMNS = tuple(Score.model_fields)
+"""The fields of a score in their order, as a table has them."""
+
+
 class ProbeRow(Frozen):
     """How one probe was fitted."""
 

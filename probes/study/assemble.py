@@ -81,7 +81,7 @@ def assemble(
             *(row for one in fitted.aside for row in _probe_rows(one, one.task.name)),
         ),
         grid=tuple(_grid_rows(probes)),
-        training=tuple(_training_rows(probes.dev_curve)),
+        training=() if probes.dev_curve is None else tuple(_training_rows(probes.dev_curve)),
         confusion=Confusion(labels=probes.labels, layers=scorer.confusion()),
         supports=_supports(fitted.task),
         left_out=dict(fitted.task.left_out),
@@ -197,10 +197,9 @@ def _grid_rows(probes: FittedProbes) -> list[GridRow]:
     ]
 
 
-def _training_rows(dev_curve: Float[np.ndarray, "epoch layer measure"] | None) -> Iterator[EpochRow]:
+def _training_rows(dev_curve: Float[np.ndarray, "epoch layer measure"]) -> Iterator[EpochRow]:
     """Every epoch, or some at equal distances and the last, layer by layer."""
-    for layer in range(0 if dev_curve is None else dev_curve.shape[1]):
-        assert dev_curve is not None
+    for layer in range(dev_curve.shape[1]):
         curve = dev_curve[:, layer]
         # A probe that has ended has no further epochs.
         ended = np.isnan(curve).all(axis=1)

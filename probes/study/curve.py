@@ -27,7 +27,7 @@ class Predictor(Protocol):
 
     def __call__(self, texts: Sequence[Any], layer: int) -> list[Any]: ...
 
-    def show(self, text: Any, title: str) -> Shown: ...
+    def show(self, text: Any, title: str, layers: Sequence[str]) -> Shown: ...
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Curve:
 
         Raises ResultError for a curve without probes.
         """
-        return self._predictor.show(text, self._title)
+        return self._predictor.show(text, self._title, self.layers)
 
     @property
     def _title(self) -> str:

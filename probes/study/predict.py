@@ -50,8 +50,8 @@ class FittedPredictor:
         labels = [[fitted.labels[code] for code in codes] for codes in answers]
         return labels if unit_of(self.task) == "word" else [label for (label,) in labels]
 
-    def show(self, text: str | Pair | Sequence[str], title: str) -> Shown:
-        """What the probes of all layers say about one text, with probabilities.
+    def show(self, text: str | Pair | Sequence[str], title: str, layers: Sequence[str]) -> Shown:
+        """What the probes of all layers, by their names, say about one text, with probabilities.
 
         Raises FitError for a task whose answers are no classes.
         """
@@ -61,15 +61,14 @@ class FittedPredictor:
                 f"A task that answers one of several classes was expected, but the answers of {self.task!r} are "
                 f"{fitted.answer!r}. Ask for its numbers with FittedProbes.logits."
             )
-        layers = range(fitted.num_layers)
-        (logits,) = self._logits([text], layers)
+        (logits,) = self._logits([text], range(fitted.num_layers))
         words = (split_words(text) if isinstance(text, str) else list(text)) if unit == "word" else [str(text)]
         return Shown(
             title=title,
             words=tuple(map(str, words)),
-            layers=tuple("emb" if layer == 0 else str(layer) for layer in layers),
+            layers=tuple(layers),
             labels=fitted.labels,
-            shares=softmax(np.stack([logits[layer] for layer in layers]).astype(np.float64), axis=-1),
+            shares=softmax(np.stack(list(logits.values())).astype(np.float64), axis=-1),
             is_sentence=unit == "sentence",
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from probes.config import read_experiment
+from probes.corpus.text import read_lines
 from probes.errors import ConfigError, ResultError
 from probes.report.shown import Shown
 from probes.study.curve import Curve
@@ -47,7 +48,7 @@ def _find_curves(file: Path, overrides: Sequence[str], results: Path, *, with_tw
 def _read_texts(text: str) -> list[str]:
     path = Path(text)
     is_file = "\n" not in text and len(text) < 255 and path.is_file()
-    texts = path.read_text(encoding="utf-8").splitlines() if is_file else [text]
+    texts = [line for _, line in read_lines(path)] if is_file else [text]
     kept = [one.strip() for one in texts if one.strip()]
     if not kept:
         raise ConfigError(f"A sentence was expected, but {text!r} has no words. Give one in quotes.")

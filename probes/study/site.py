@@ -7,7 +7,8 @@ from pathlib import Path
 from probes.errors import ResultError
 from probes.report.page import write_page
 from probes.report.payload import PairedDifference
-from probes.result.frame import panels
+from probes.result import Analysis
+from probes.result.frame import questions
 from probes.study.analyses import holds_analyses, read_analyses
 from probes.study.curve import Curve
 from probes.study.curves import read_results
@@ -24,23 +25,23 @@ def write_site(results: Path) -> Path:
     A difference needs the outcomes of both curves; runs whose outcomes are elsewhere have none. Raises ResultError for
     results of another schema.
     """
-    names = sorted(path.name for path in (results / "runs").glob("*/"))
-    curves = [
-        curve for name in names if not holds_analyses(name, results) for curve in read_results(name, results).curves
-    ]
-    analyses = [one for name in names if holds_analyses(name, results) for one in read_analyses(name, results)]
+    curves: list[Curve] = []
+    analyses: list[Analysis] = []
+    for name in sorted(path.name for path in (results / "runs").glob("*/")):
+        if holds_analyses(name, results):
+            analyses += read_analyses(name, results)
+        else:
+            curves += read_results(name, results)
     return write_page([curve.record for curve in curves], analyses, list(_differences(curves)), results / PAGE_NAME)
 
 
 def _differences(curves: Sequence[Curve]) -> Iterator[PairedDifference]:
     by_id = {curve.record.run_id: curve for curve in curves}
-    for experiment in dict.fromkeys(curve.record.experiment for curve in curves):
-        records = [curve.record for curve in curves if curve.record.experiment == experiment]
-        for part in panels(records).values():
-            asked = [by_id[record.run_id] for record in part]
-            pairs = combinations(asked, 2) if len(asked) <= MOST_COMPARED else ((asked[0], one) for one in asked[1:])
-            for first, second in pairs:
-                yield from _compare(first, second)
+    for _, _, part in questions([curve.record for curve in curves]):
+        asked = [by_id[record.run_id] for record in part]
+        pairs = combinations(asked, 2) if len(asked) <= MOST_COMPARED else ((asked[0], one) for one in asked[1:])
+        for first, second in pairs:
+            yield from _compare(first, second)
 
 
 def _compare(first: Curve, second: Curve) -> Iterator[PairedDifference]:

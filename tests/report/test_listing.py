@@ -4,7 +4,7 @@ import pytest
 
 from probes.report.listing import format_analysis, format_listing, write_listing
 from probes.report.panel import draw_analyses
-from probes.report.series import lines_of, place_name, places_of
+from probes.report.series import lines_of, notes_of, place_name, places_of
 from probes.result import Analysis, Finding, Panel
 
 
@@ -98,8 +98,10 @@ def test_figures_of_the_same_findings_are_the_same_bytes(x, tmp_path):
 
 
 def test_a_long_note_is_left_to_the_json():
-    text = make([LAYERS], FOUND, notes={"left out": 3, "settings": [{"l2": 1e-5}] * 100, "rank": {"0": 8}}).notes_text
-    assert text == "left out: 3; rank: {'0': 8}"
+    notes = {"left out": 3, "settings": [{"l2": 1e-5}] * 100, "rank": {"0": 8}}
+    assert notes_of([make([LAYERS], FOUND, notes=notes), make([LAYERS], FOUND)]) == [
+        "pretrained: left out: 3; rank: {'0': 8}."
+    ]
 
 
 @pytest.mark.parametrize(("ranks", "are_names"), [([2, 8], False), ([2, "full"], False), (["a", "b"], True)])

@@ -122,11 +122,11 @@ def test_panels_of_a_method_are_lines_over_places():
     assert asked["analyses"] == [0]
     assert asked["notes"] == ["pretrained: left_out: 3."]
     first, second = asked["panels"]
-    assert (first["metric"], first["places"]) == ("uuas, per cent", ["emb", "1"])
+    assert (first["metric"], first["places"], first["axis"]) == ("uuas, per cent", ["emb", "1"], "steps")
     assert first["lines"] == [
         {"name": "rank 8", "curve": "pretrained", "points": [[0, 25.0, None, None], [1, 50.0, 40.0, 60.0]]},
         {"name": "rank 200", "curve": "pretrained", "points": [[1, 75.0, None, None]]},
     ]
     assert first["floors"] == [{"name": "chain", "curve": "pretrained", "value": 40.0}]
-    assert (second["values"], second["isNumber"], second["isLog"]) == ([8, 200], True, True)
+    assert (second["values"], second["axis"]) == ([8, 200], "logarithm")
     assert len(unpack_rows(body["analyses"][0]["rows"])) == 4

@@ -40,7 +40,7 @@ def test_words_are_rows_and_a_label_unlike_the_others_is_marked():
 
 def test_of_equally_frequent_labels_the_lower_layer_has_the_usual_one():
     shown = make([["N"], ["V"]])
-    assert (shown.usual(0), shown.agreement(0)) == ("N", 1)
+    assert shown.usual == [("N", 1)]
 
 
 def test_a_sentence_has_a_row_a_layer_with_its_probability():
@@ -116,6 +116,14 @@ def test_what_cannot_be_shown_is_told(copy, capsys, arguments, code, message):
     found = capsys.readouterr().err
     assert message in found
     assert "Traceback" not in found
+
+
+def test_a_file_that_is_no_text_is_told_with_its_line(copy, settings, capsys, tmp_path):
+    (tmp_path / "bad.txt").write_bytes(b"the dog\nthe caf\xe9\n")
+    assert call_probes("show", FILE, tmp_path / "bad.txt", *settings) == 2
+    assert capsys.readouterr().err == (
+        f"probes: {tmp_path / 'bad.txt'}:2: Expected UTF-8, but came byte 0xe9. Save the file as UTF-8.\n"
+    )
 
 
 def test_numbers_and_lost_probes_are_told(curve, monkeypatch, tmp_path, study):

@@ -158,4 +158,3 @@ def test_a_long_fit_is_thinned_and_an_ended_probe_has_no_more_epochs():
     assert len(first) == MOST_EPOCHS
     assert (first[0], first[-1]) == (1, 100)
     assert [(row.epoch, row.dev_loss) for row in rows if row.layer == 1] == [(1, None), (2, 2.0), (3, 1.0)]
-    assert list(_training_rows(None)) == []

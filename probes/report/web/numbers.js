@@ -14,11 +14,11 @@ function drawMethods() {
     }),
   );
   study.panels.forEach((panel, place) => {
-    const rows = panel.lines.flatMap((line) => line.points.map(([x, value, low, high]) => ({ x: panel.isNumber ? panel.values[x] : panel.places[x], name: line.name, curve: line.curve, value, low: low ?? value, high: high ?? value })));
-    const spec = panel.isNamed
+    const rows = panel.lines.flatMap((line) => line.points.map(([x, value, low, high]) => ({ x: panel.values.length ? panel.values[x] : panel.places[x], name: line.name, curve: line.curve, value, low: low ?? value, high: high ?? value })));
+    const spec = panel.axis === "names"
       ? dotChart({ rows, places: panel.places, yTitle: panel.metric })
-      : lineChart({ rows, places: panel.places, isNumber: panel.isNumber, isLog: panel.isLog, xTitle: panel.x, yTitle: panel.metric, dashes: true });
-    if (panel.floors.length && !panel.isNamed) spec.layer.push(...floorLayers(panel.floors));
+      : lineChart({ rows, places: panel.places, isNumber: panel.values.length > 0, isLog: panel.axis === "logarithm", xTitle: panel.x, yTitle: panel.metric, dashes: true });
+    if (panel.floors.length && panel.axis !== "names") spec.layer.push(...floorLayers(panel.floors));
     draw(`panel-${place}`, spec, `${panel.title}, by ${panel.x}`);
   });
   element("notes").replaceChildren(...study.notes.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
