@@ -84,6 +84,14 @@ def toy_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def toy_masked_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with 2 blocks and a masked-word head."""
+    from tests.toy import save_toy_bert
+
+    return save_toy_bert(tmp_path_factory.mktemp("encoder") / "toy-masked-bert", num_layers=2, head=True)
+
+
+@pytest.fixture(scope="session")
 def study(toy_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The experiment `layer_pos` on the toy encoder, run once."""
     from tests.toy import run_layer_pos

@@ -23,6 +23,8 @@ SMALLER = {
     "use": ("method.options.draws=1", "method.options.sentences=20", "method.options.refit_sentences=20"),
 }
 ANNOTATED = {"erasure", "legacy_hewitt2019", "legacy_jawahar2019", "legacy_jawahar2019_epochs", "mix", "structure"}
+# Of encoders with a masked-word head.
+MASKED = {"likelihood"}
 EXPERIMENTS = sorted((CHECKOUT / "experiments").glob("*.yaml"))
 
 
@@ -38,12 +40,13 @@ def outcomes(study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_experiment_runs_and_writes_every_file(path, toy_bert, tmp_path, monkeypatch, capsys):
+def test_experiment_runs_and_writes_every_file(path, toy_bert, toy_masked_bert, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     experiment = read_experiment(path)
     runs = experiment.expand()
     asks_many = "task" in experiment.grid
-    overrides = [f"encoder.name={toy_bert}", "encoder.length=truncate", *SHORT_FIT]
+    encoder = toy_masked_bert if path.stem in MASKED else toy_bert
+    overrides = [f"encoder.name={encoder}", "encoder.length=truncate", *SHORT_FIT]
     overrides = [one for one in overrides if not (asks_many and one.startswith("task."))]
     overrides += ["encoder.num_layers=2"] if asks_many else []
     if path.stem in ANNOTATED:

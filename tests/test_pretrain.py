@@ -18,7 +18,15 @@ from probes.errors import ConfigError, CorpusError
 from tests.conftest import CHECKOUT
 
 FOLDER = CHECKOUT / "experiments" / "pretrain"
-SETTINGS = {"steps": 130, "layers": 2, "dim": 32, "vocabulary": 160, "pieces-in-step": 1024, "epoch": 16}
+SETTINGS = {
+    "steps": 130,
+    "layers": 2,
+    "grow": "1:40",
+    "dim": 32,
+    "vocabulary": 160,
+    "pieces-in-step": 1024,
+    "epoch": 16,
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +34,12 @@ def modules():
     """The files of the experiment, which import each other as scripts do."""
     sys.path.insert(0, str(FOLDER))
     try:
+        import model
         import pretrain
         import schedule
         import text
 
-        yield {"pretrain": pretrain, "schedule": schedule, "text": text}
+        yield {"model": model, "pretrain": pretrain, "schedule": schedule, "text": text}
     finally:
         sys.path.remove(str(FOLDER))
 
@@ -146,12 +155,39 @@ def test_long_blocks_come_last_and_the_step_size_rises_and_falls(steps):
     assert factors[20:] == sorted(factors[20:], reverse=True)
 
 
+def test_a_grown_encoder_has_the_blocks_of_the_small_one_in_turn(modules):
+    make, grow = modules["model"].make_model, modules["model"].grow
+    small = make(layers=2, dim=32, vocabulary=160, seed=1)
+    whole = grow(small, layers=4, seed=2)
+    assert whole.config.num_hidden_layers == 4
+    for number, block in enumerate(whole.bert.encoder.layer):
+        for name, value in block.state_dict().items():
+            assert torch.equal(value, small.bert.encoder.layer[number % 2].state_dict()[name]), name
+    rest = {name: value for name, value in small.state_dict().items() if "encoder.layer" not in name}
+    assert len(rest) > 8
+    assert all(torch.equal(whole.state_dict()[name], value) for name, value in rest.items())
+
+
+def test_a_stage_begins_where_the_one_before_ends_and_rises_anew(modules):
+    plan = modules["schedule"].Plan(2000, 12, ((3, 800), (6, 500)))
+    assert [(stage.layers, stage.first, stage.end) for stage in plan.stages] == [
+        (3, 0, 800),
+        (6, 800, 1300),
+        (12, 1300, 2000),
+    ]
+    assert plan.factor(799) == pytest.approx(1201 / 1800)
+    assert plan.factor(800) == pytest.approx(1200 / 1800 / 100)
+    assert plan.factor(899) == pytest.approx(1101 / 1800)
+    assert modules["schedule"].Plan(2000).stages[0].layers == 12
+
+
 def test_it_learns_and_keeps_weights_that_plain_transformers_reads(trained):
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     losses = [loss for *_, loss in rows(trained)]
     assert len(losses) == 130
-    assert sorted(path.name for path in (trained / "checkpoints").iterdir()) == ["step-128", "step-64"]
+    kept = sorted(path.name for path in (trained / "checkpoints").iterdir())
+    assert kept == ["step-128", "step-130", "step-40", "step-64"]
     assert np.mean(losses[-8:]) < np.mean(losses[:8]) - 0.3
     files = sorted(path.name for path in (trained / "final").iterdir())
     assert [name for name in files if name.endswith((".bin", ".pt", ".ckpt"))] == []
@@ -170,13 +206,13 @@ def test_killed_in_the_middle_it_ends_with_the_same_losses_and_weights(trained, 
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     child = subprocess.Popen(command, env=environment)
     end = time.monotonic() + 120
-    while not (tmp_path / "loss.csv").is_file() or len(rows(tmp_path)) < 40:
+    while not (tmp_path / "loss.csv").is_file() or len(rows(tmp_path)) < 70:
         assert time.monotonic() < end
         assert child.poll() is None, "it ended before it was killed"
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert (tmp_path / "state" / "last.ckpt").is_file()
+    assert (tmp_path / "state" / "blocks-2.ckpt").is_file()
     subprocess.run(command, env=environment, check=True)
     assert [row[:2] for row in rows(tmp_path)] == [row[:2] for row in rows(trained)]
     assert [loss for *_, loss in rows(tmp_path)] == pytest.approx([loss for *_, loss in rows(trained)], rel=1e-3)
@@ -190,6 +226,12 @@ def test_killed_in_the_middle_it_ends_with_the_same_losses_and_weights(trained, 
     [
         ({"seed": 1}, "differs in seed (0, now 1). Give the same settings to go on, or another --out."),
         ({"steps": 50}, "differs in steps (130, now 50)."),
+        ({"grow": "1:30"}, "differs in growth ([[1, 40]], now [[1, 30]])."),
+        (
+            {"layers": 3, "grow": "2:40"},
+            "up to --layers 3, with fewer steps in all than --steps 130, but is 2:40. Give",
+        ),
+        ({"grow": "1:130"}, "with fewer steps in all than --steps 130, but is 1:130. Give"),
     ],
 )
 def test_other_settings_do_not_go_on(modules, trained, corpus, changes, message):
@@ -203,10 +245,10 @@ def test_no_text_a_foreign_tokenizer_and_a_state_cut_short_are_told(modules, tra
         modules["pretrain"].main(arguments(tmp_path, tmp_path / "out"))
     with pytest.raises(ConfigError, match="at most 100 pieces, but has 160: it belongs to another"):
         modules["pretrain"].load_tokenizer(trained, None, 100)
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "last.ckpt").write_bytes((trained / "state" / "last.ckpt").read_bytes()[:5000])
+    cut = tmp_path / "blocks-2.ckpt"
+    cut.write_bytes((trained / "state" / "blocks-2.ckpt").read_bytes()[:5000])
     with pytest.raises(ConfigError, match=r"is cut short \(5000 bytes\). Remove it to begin again"):
-        modules["pretrain"]._last_state(tmp_path)
+        modules["pretrain"]._checked(cut)
 
 
 def test_the_plan_says_what_decides_a_weight(trained):

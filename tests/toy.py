@@ -11,7 +11,7 @@ from string import ascii_lowercase, digits, punctuation
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
 from probes.cache import Cache, CacheWriter, Layout, Manifest, SplitSize, block_batches, identity_hash, open_cache
 from probes.cache.manifest import hash_ids
@@ -43,8 +43,10 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=rules, model_max_length=64, **names)
 
 
-def save_toy_bert(folder: Path, *, num_layers: int = 12, seed: int = 0, pooler: bool = True) -> Path:
-    """A BERT of 12 blocks and 32 dims with random weights, saved with its tokenizer.
+def save_toy_bert(
+    folder: Path, *, num_layers: int = 12, seed: int = 0, pooler: bool = True, head: bool = False
+) -> Path:
+    """A BERT of 12 blocks and 32 dims with random weights, saved with its tokenizer; with a masked-word head if asked.
 
     Biases and gains are random too, so that "every parameter changed" can be told.
     """
@@ -59,7 +61,7 @@ def save_toy_bert(folder: Path, *, num_layers: int = 12, seed: int = 0, pooler: 
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = BertModel(config, add_pooling_layer=pooler)
+        model = BertForMaskedLM(config) if head else BertModel(config, add_pooling_layer=pooler)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.05)

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from schedule import UNMASKED, Plan
+from schedule import UNMASKED, Plan, Stage
 from torch import Tensor
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
 from probes.progress import Progress
 
-STEP_SIZE, WEIGHT_DECAY, BETAS = 1e-3, 0.01, (0.9, 0.98)
+WEIGHT_DECAY, BETAS = 0.01, (0.9, 0.98)
 LARGEST_NORM = 1.0
+# BERT-base draws weights with this deviation; a narrower block draws larger ones, so that its sums are as large.
+INIT_AT_768 = 0.02
 
 
 def make_model(*, layers: int, dim: int, vocabulary: int, seed: int) -> BertForMaskedLM:
@@ -27,6 +29,7 @@ def make_model(*, layers: int, dim: int, vocabulary: int, seed: int) -> BertForM
         num_hidden_layers=layers,
         num_attention_heads=max(1, dim // 32),
         intermediate_size=4 * dim,
+        initializer_range=INIT_AT_768 * math.sqrt(768 / dim),
         max_position_embeddings=512,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
@@ -34,12 +37,27 @@ def make_model(*, layers: int, dim: int, vocabulary: int, seed: int) -> BertForM
     return BertForMaskedLM(config)
 
 
+def grow(small: BertForMaskedLM, *, layers: int, seed: int) -> BertForMaskedLM:
+    """An encoder of more blocks, made of those of a trained one in turn; everything else is as it was."""
+    config = small.config
+    whole = make_model(layers=layers, dim=config.hidden_size, vocabulary=config.vocab_size, seed=seed)
+    has = config.num_hidden_layers
+    weights = {}
+    for name in whole.state_dict():
+        head, inner, tail = name.partition("encoder.layer.")
+        number, dot, rest = tail.partition(".")
+        source = f"{head}{inner}{int(number) % has}{dot}{rest}" if inner else name
+        weights[name] = small.state_dict()[source]
+    whole.load_state_dict(weights)
+    return whole
+
+
 class Pretraining(lightning.LightningModule):
     """Masked-word training; the head reads masked places only."""
 
-    def __init__(self, model: BertForMaskedLM, plan: Plan) -> None:
+    def __init__(self, model: BertForMaskedLM, plan: Plan, first: int = 0) -> None:
         super().__init__()
-        self.model, self.plan = model, plan
+        self.model, self.plan, self.first = model, plan, first
 
     def training_step(self, batch: dict[str, Tensor], number: int) -> Tensor:
         return masked_loss(self.model, batch)
@@ -48,8 +66,8 @@ class Pretraining(lightning.LightningModule):
         decayed = [value for value in self.parameters() if value.dim() > 1]
         others = [value for value in self.parameters() if value.dim() <= 1]
         groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=STEP_SIZE, betas=BETAS)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.plan.factor)
+        optimizer = torch.optim.AdamW(groups, lr=self.plan.step_size, betas=BETAS, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.plan.factor(self.first + step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -62,15 +80,15 @@ def masked_loss(model: BertForMaskedLM, batch: dict[str, Tensor]) -> Tensor:
 
 
 class Keeper(lightning.Callback):
-    """Writes the loss of every step, weights at powers of two of steps, and says how far the training is."""
+    """Writes the loss of every step, weights at powers of two and at the end of a stage, and says how far it is."""
 
-    def __init__(self, folder: Path, plan: Plan, tokenizer: BertTokenizerFast) -> None:
-        self.folder, self.plan, self.tokenizer = folder, plan, tokenizer
+    def __init__(self, folder: Path, plan: Plan, stage: Stage, tokenizer: BertTokenizerFast) -> None:
+        self.folder, self.plan, self.stage, self.tokenizer = folder, plan, stage, tokenizer
         self._start = time.perf_counter()
         self._progress: Progress | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        done = trainer.global_step
+        done = self.stage.first + trainer.global_step
         rows = _read_rows(self.folder / "loss.csv")[: 1 + done]
         with (self.folder / "loss.csv").open("w", newline="") as file:
             csv.writer(file).writerows(rows or [("step", "pieces", "loss", "seconds")])
@@ -82,14 +100,14 @@ class Keeper(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        step, loss = trainer.global_step, float(outputs["loss"])
+        step, loss = self.stage.first + trainer.global_step, float(outputs["loss"])
         seconds = time.perf_counter() - self._start
         with (self.folder / "loss.csv").open("a", newline="") as file:
             csv.writer(file).writerow((step, step * self.plan.pieces_in_step, f"{loss:.6g}", f"{seconds:.1f}"))
         if self._progress is not None:
             self._progress.advance(self.plan.pieces_in_step)
             self._progress.note(f"loss {loss:.2f}")
-        if step >= 64 and math.log2(step).is_integer():
+        if (step >= 64 and math.log2(step).is_integer()) or step == self.stage.end:
             self.save(pl_module.model, self.folder / "checkpoints" / f"step-{step}")
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -12,18 +12,19 @@ import os
 import warnings
 import zipfile
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from model import LARGEST_NORM, Keeper, Pretraining, make_model
+from model import LARGEST_NORM, Keeper, Pretraining, grow, make_model
 from pytorch_lightning.callbacks import ModelCheckpoint
-from schedule import Plan, Steps
+from schedule import Plan, Stage, Steps
 from text import SPECIAL, Text, blocks_of, pack, read_text, train_tokenizer
 from torch.utils.data import DataLoader, Subset
-from transformers import BertTokenizerFast
+from transformers import BertForMaskedLM, BertTokenizerFast
 
 from probes.errors import ConfigError
 
@@ -40,22 +41,46 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--treebank", default=TREEBANK, help="CoNLL-U file of train, or '' for none")
     parser.add_argument("--steps", type=int, default=9_800)
     parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--grow", type=_growth, nargs="*", default=[], help="BLOCKS:STEPS of stages before the whole")
     parser.add_argument("--dim", type=int, default=192)
     parser.add_argument("--vocabulary", type=int, default=8_192)
     parser.add_argument("--pieces-in-step", type=int, default=8_192)
+    parser.add_argument("--step-size", type=float, default=1e-3, help="the largest, after the rise")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epoch", type=int, default=STEPS_IN_EPOCH, help="steps between two resumable states")
     options = parser.parse_args(arguments)
     text = read_text(options.text, options.treebank or None)
-    plan = Plan(options.steps, options.pieces_in_step, seed=options.seed)
-    described = {
-        **asdict(plan),
-        **{name: getattr(options, name) for name in ("layers", "dim", "vocabulary", "epoch")},
-        "text": text.hash,
-    }
+    plan = Plan(
+        options.steps,
+        options.layers,
+        tuple(options.grow),
+        pieces_in_step=options.pieces_in_step,
+        step_size=options.step_size,
+        seed=options.seed,
+    )
+    _check_growth(plan)
+    settings = {name: getattr(options, name) for name in ("dim", "vocabulary", "epoch")}
+    described = json.loads(json.dumps({**asdict(plan), **settings, "text": text.hash}))
     options.out.mkdir(parents=True, exist_ok=True)
     _claim(options.out, described)
-    train(options.out, plan, text, layers=options.layers, dim=options.dim, size=options.vocabulary, epoch=options.epoch)
+    train(options.out, plan, text, dim=options.dim, size=options.vocabulary, epoch=options.epoch)
+
+
+def _growth(text: str) -> tuple[int, int]:
+    layers, _, steps = text.partition(":")
+    return int(layers), int(steps)
+
+
+def _check_growth(plan: Plan) -> None:
+    """Raises ConfigError for stages that cannot follow each other."""
+    stages = plan.stages
+    grows = all(after.layers % before.layers == 0 for before, after in pairwise(stages))
+    if not grows or any(stage.first >= stage.end for stage in stages):
+        given = " ".join(f"{layers}:{steps}" for layers, steps in plan.growth)
+        raise ConfigError(
+            f"--grow should name stages whose blocks divide those of the next one, up to --layers {plan.layers}, with "
+            f"fewer steps in all than --steps {plan.steps}, but is {given}. Give, for example, --grow 3:300 6:300."
+        )
 
 
 def _claim(folder: Path, described: dict[str, Any]) -> None:
@@ -74,7 +99,7 @@ def _claim(folder: Path, described: dict[str, Any]) -> None:
         )
 
 
-def train(folder: Path, plan: Plan, text: Text, *, layers: int, dim: int, size: int, epoch: int) -> None:
+def train(folder: Path, plan: Plan, text: Text, *, dim: int, size: int, epoch: int) -> None:
     """All steps of a plan, from the last state that was kept."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -82,10 +107,20 @@ def train(folder: Path, plan: Plan, text: Text, *, layers: int, dim: int, size: 
     stream = _stream(folder, tokenizer, text)
     blocks = {length: blocks_of(stream, length, tokenizer) for length in (plan.short, plan.long)}
     steps = Steps(plan, blocks, len(SPECIAL), tokenizer.mask_token_id, len(tokenizer))
-    model = make_model(layers=layers, dim=dim, vocabulary=len(tokenizer), seed=plan.seed)
-    keeper, module = Keeper(folder, plan, tokenizer), Pretraining(model, plan)
+    model = make_model(layers=plan.stages[0].layers, dim=dim, vocabulary=len(tokenizer), seed=plan.seed)
+    begun = [stage for stage in plan.stages if _state(folder, stage).is_file()]
+    for stage in plan.stages:
+        model = grow(model, layers=stage.layers, seed=plan.seed)
+        if not begun or stage.first >= begun[-1].first:
+            keeper = Keeper(folder, plan, stage, tokenizer)
+            _train_stage(model, plan, stage, steps, keeper, epoch)
+    keeper.save(model, folder / "final")
+
+
+def _train_stage(model: BertForMaskedLM, plan: Plan, stage: Stage, steps: Steps, keeper: Keeper, epoch: int) -> None:
+    state = _state(keeper.folder, stage)
     states = ModelCheckpoint(
-        folder / "state", filename="last", save_on_train_epoch_end=True, enable_version_counter=False
+        state.parent, filename=state.stem, save_on_train_epoch_end=True, enable_version_counter=False
     )
     has_bfloat16 = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
     with warnings.catch_warnings():
@@ -94,7 +129,7 @@ def train(folder: Path, plan: Plan, text: Text, *, layers: int, dim: int, size: 
             accelerator="auto",
             devices=1,
             precision="bf16-mixed" if has_bfloat16 else "32-true",
-            max_epochs=-(-plan.steps // epoch),
+            max_epochs=-(-(stage.end - stage.first) // epoch),
             gradient_clip_val=LARGEST_NORM,
             reload_dataloaders_every_n_epochs=1,
             logger=False,
@@ -102,13 +137,16 @@ def train(folder: Path, plan: Plan, text: Text, *, layers: int, dim: int, size: 
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, datamodule=StepData(steps, epoch), ckpt_path=_last_state(folder))
-    keeper.save(model, folder / "final")
+        module = Pretraining(model, plan, stage.first)
+        trainer.fit(module, datamodule=StepData(steps, stage, epoch), ckpt_path=_checked(state))
 
 
-def _last_state(folder: Path) -> str | None:
+def _state(folder: Path, stage: Stage) -> Path:
+    return folder / "state" / f"blocks-{stage.layers}.ckpt"
+
+
+def _checked(path: Path) -> str | None:
     """The state from which a training goes on; raises ConfigError for one that is cut short."""
-    path = folder / "state" / "last.ckpt"
     if not path.is_file():
         return None
     if not zipfile.is_zipfile(path):
@@ -120,16 +158,16 @@ def _last_state(folder: Path) -> str | None:
 
 
 class StepData(lightning.LightningDataModule):
-    """The steps of each epoch."""
+    """The steps of each epoch of a stage."""
 
-    def __init__(self, steps: Steps, epoch: int) -> None:
+    def __init__(self, steps: Steps, stage: Stage, epoch: int) -> None:
         super().__init__()
-        self.steps, self.epoch = steps, epoch
+        self.steps, self.stage, self.epoch = steps, stage, epoch
 
     def train_dataloader(self) -> DataLoader:
         assert self.trainer is not None
-        first = self.trainer.current_epoch * self.epoch
-        chosen = range(first, min(first + self.epoch, len(self.steps)))
+        first = self.stage.first + self.trainer.current_epoch * self.epoch
+        chosen = range(first, min(first + self.epoch, self.stage.end))
         return DataLoader(Subset(self.steps, chosen), batch_size=None, generator=torch.Generator())
 
 

@@ -16,16 +16,37 @@ AS_MASK, AS_RANDOM = 0.8, 0.1
 UNMASKED = -100
 
 
+# A stage begins with an optimiser that knows nothing yet.
+STAGE_WARM_UP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Steps `first` to `end` (exclusive), taken by an encoder of so many blocks."""
+
+    layers: int
+    first: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps of a training: short blocks first, long ones in the last tenth, so that every position is trained."""
+    """The steps of a training: short texts first, long ones in the last tenth, so that every position is trained.
+
+    With `growth` the encoder begins with fewer blocks, which are then stacked on themselves (Gong et al. 2019, section
+    3): a shallow encoder learns as much from a piece in the beginning, and reads several times as many in a second.
+    """
 
     steps: int
+    layers: int = 12
+    growth: tuple[tuple[int, int], ...] = ()
+    """Blocks, and the steps taken with them, before the encoder has all its blocks."""
     pieces_in_step: int = 8_192
     short: int = 128
     long: int = 512
     long_share: float = 0.1
     warm_up: int = 500
+    step_size: float = 1e-3
     seed: int = 0
 
     @property
@@ -35,12 +56,23 @@ class Plan:
     def length(self, step: int) -> int:
         return self.short if step < self.first_long else self.long
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The trainings one after another; the last is that of the whole encoder."""
+        made, first = [], 0
+        for layers, steps in (*self.growth, (self.layers, self.steps - sum(steps for _, steps in self.growth))):
+            made.append(Stage(layers, first, first + steps))
+            first += steps
+        return tuple(made)
+
     def factor(self, step: int) -> float:
-        """Share of the largest step size: a linear rise, then a linear fall to zero."""
+        """Share of the largest step size: a linear rise, then a linear fall to zero; a short rise in every stage."""
         warm_up = min(self.warm_up, max(1, self.steps // 10))
         if step < warm_up:
             return (step + 1) / warm_up
-        return max(0.0, (self.steps - step) / max(1, self.steps - warm_up))
+        begun = max(stage.first for stage in self.stages if stage.first <= step)
+        rise = min(1.0, (step - begun + 1) / STAGE_WARM_UP) if begun else 1.0
+        return rise * max(0.0, (self.steps - step) / max(1, self.steps - warm_up))
 
 
 class Steps(Dataset):

@@ -26,6 +26,7 @@ METHODS = {
     "geometry": "probes.method.geometry",
     "heads": "probes.method.heads",
     "information": "probes.method.information",
+    "likelihood": "probes.method.likelihood",
     "mix": "probes.method.mix",
     "online": "probes.method.online",
     "structure": "probes.method.structure",

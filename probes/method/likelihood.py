@@ -1,0 +1,163 @@
+"""Which sentence of a minimal pair an encoder itself finds likelier, by the masked-word head it was trained with.
+
+No probe is fitted and no label is read: this is what the encoder's output prefers (Warstadt et al. 2020), to be set
+beside what a probe can read from its states.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+
+from probes.config import Settings
+from probes.encoder.likelihood import pseudo_log_likelihood
+from probes.encoder.output import load_head
+from probes.errors import ConfigError, TaskError
+from probes.method.build import Method
+from probes.method.subject import Findings, Subject
+from probes.metric.interval import percentile_interval, resample_means
+from probes.result import Finding, Panel
+from probes.seed import generator
+from probes.types import Corpus, Sentence
+
+PAIRS = "minimal_pair"
+LIKELIHOOD, OUTPUT, LENGTH = "likelihood", "output", "length"
+PANELS = (
+    Panel(
+        metric="accuracy",
+        title="Good sentence likelier, by phenomenon",
+        x="phenomenon",
+        is_share=True,
+        where={"layer": None, "paradigm": None},
+    ),
+    Panel(
+        metric="accuracy",
+        title="The head on every layer",
+        is_share=True,
+        where={"variant": LIKELIHOOD, "phenomenon": "all"},
+    ),
+)
+
+
+class LikelihoodSettings(Settings):
+    """How many pairs are compared."""
+
+    pairs: int = Field(default=200, ge=1)
+    """Pairs drawn of each paradigm; all of them where there are no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Good and bad sentences that belong together."""
+
+    good: tuple[Sentence, ...]
+    bad: tuple[Sentence, ...]
+
+    def members(self) -> dict[tuple[str, str | None], list[int]]:
+        """Numbers of the pairs of each phenomenon and paradigm; the phenomenon `all` has every pair."""
+        named: dict[tuple[str, str | None], list[int]] = {("all", None): list(range(len(self.good)))}
+        for number, one in enumerate(self.good):
+            phenomenon, paradigm = one.attributes.get("phenomenon", "none"), one.attributes.get("paradigm", "none")
+            named.setdefault((phenomenon, None), []).append(number)
+            named.setdefault((phenomenon, paradigm), []).append(number)
+        return named
+
+
+def apply_likelihood(subject: Subject, settings: LikelihoodSettings) -> Findings:
+    """Share of pairs whose good sentence has the higher pseudo-log-likelihood; a tie is half right.
+
+    Raises TaskError for another task than `minimal_pair`, ConfigError for controls, and NoHeadError for an encoder
+    without a trained head, such as a twin.
+    """
+    _check_subject(subject)
+    head = load_head(subject.encoder)
+    pairs = draw_pairs(subject.corpus, settings.pairs, subject.seed)
+    texts = [one.text or " ".join(one.words) for part in (pairs.good, pairs.bad) for one in part]
+    subject.notify(f"likelihood: {len(pairs.good)} pairs")
+    scores = pseudo_log_likelihood(head, texts)
+    good, bad = np.split(scores, 2, axis=1)
+    lengths = np.asarray([len(one.ids) for one in subject.encoder.cut_into_pieces(texts)], dtype=np.float64)
+    shorter = prefer(*np.split(-lengths, 2))
+    rows = [*_rows(pairs, prefer(good, bad), shorter, seed=subject.seed)]
+    notes = {
+        "pairs": len(pairs.good),
+        "paradigms": sum(paradigm is not None for _, paradigm in pairs.members()),
+        "chance": "half of the pairs",
+        "length": "always prefers the sentence with fewer pieces",
+    }
+    return Findings(tuple(rows), PANELS, notes)
+
+
+METHOD = Method(LikelihoodSettings, apply_likelihood)
+
+
+def prefer(good: Float[np.ndarray, "*layer pair"], bad: Float[np.ndarray, "*layer pair"]) -> np.ndarray:
+    """1 where the good sentence scores higher, one half for a tie.
+
+    >>> prefer(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return (good > bad) + 0.5 * (good == bad)
+
+
+def draw_pairs(corpus: Corpus, size: int, seed: int) -> Pairs:
+    """Up to `size` pairs of each paradigm of all splits: nothing is fitted, so none is held back.
+
+    Raises TaskError for a pair that is not one good and one bad sentence.
+    """
+    by_pair: dict[str, dict[str, Sentence]] = {}
+    sentences = [one for split in corpus.splits.values() for one in split]
+    for one in sentences:
+        by_pair.setdefault(one.attributes.get("pair", one.id), {})[one.attributes.get("label", "")] = one
+    if odd := next((name for name, pair in by_pair.items() if set(pair) != {"good", "bad"}), None):
+        raise TaskError(
+            f"Method 'likelihood' needs one good and one bad sentence in each pair, but pair {odd!r} of corpus "
+            f"{corpus.name!r} has {', '.join(sorted(map(repr, by_pair[odd])))}. Read it with the reader 'pairs'."
+        )
+    chosen = [pair for names in _by_paradigm(by_pair).values() for pair in _draw(names, size, seed)]
+    return Pairs(tuple(by_pair[name]["good"] for name in chosen), tuple(by_pair[name]["bad"] for name in chosen))
+
+
+def _by_paradigm(by_pair: Mapping[str, Mapping[str, Sentence]]) -> dict[str, list[str]]:
+    named: dict[str, list[str]] = {}
+    for name, pair in by_pair.items():
+        named.setdefault(pair["good"].attributes.get("paradigm", ""), []).append(name)
+    return dict(sorted(named.items()))
+
+
+def _draw(names: Sequence[str], size: int, seed: int) -> list[str]:
+    order = generator(seed, "likelihood.pairs").permutation(len(names))[:size]
+    return [names[number] for number in sorted(order)]
+
+
+def _check_subject(subject: Subject) -> None:
+    task = subject.run.task
+    if task.name != PAIRS:
+        raise TaskError(
+            f"Method 'likelihood' compares the two sentences of task {PAIRS!r}, but the task is {task.name!r}. "
+            f"Set task.name to {PAIRS}."
+        )
+    if task.controls:
+        raise ConfigError(
+            f"Method 'likelihood' fits nothing that could memorise, but the run asks for the control "
+            f"{task.controls[0]!r}. Leave task.controls empty."
+        )
+
+
+def _rows(
+    pairs: Pairs, by_layer: Float[np.ndarray, "layer pair"], shorter: Float[np.ndarray, " pair"], *, seed: int
+) -> Iterator[Finding]:
+    """Every layer over all pairs and by phenomenon; output and length by phenomenon and paradigm too."""
+    for (phenomenon, paradigm), numbers in pairs.members().items():
+        at = {"phenomenon": phenomenon, **({} if paradigm is None else {"paradigm": paradigm})}
+        lines = [(OUTPUT, None, by_layer[-1]), (LENGTH, None, shorter)]
+        if paradigm is None:
+            lines += [(LIKELIHOOD, layer, values) for layer, values in enumerate(by_layer)]
+        values = np.stack([line[numbers] for *_, line in lines])
+        resampled = resample_means(values, np.arange(len(numbers)), seed)
+        for (variant, layer, _), own, drawn in zip(lines, values, resampled, strict=True):
+            interval = percentile_interval(float(own.mean()), drawn)
+            size = {"n": len(numbers), "groups": len(numbers)}
+            yield Finding(variant=variant, metric="accuracy", layer=layer, at=at, **interval.fields, **size)
