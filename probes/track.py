@@ -2,7 +2,7 @@
 
 import netrc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,27 @@ def log_curve(record: Record, figure: Path | None = None) -> str:
     best = max(score.value or 0.0 for score in record.select(variant="task", split="dev"))
     summary = {"best_layer": record.best_layer, "best_dev_accuracy": best}
     return _log(record, rows, ("scores", COLUMNS, _cells(record.scores)), figure, **summary)
+
+
+@contextmanager
+def mirror_training(
+    run_id: str, name: str, *, group: str, config: dict[str, Any]
+) -> Iterator[Callable[[dict[str, float]], Any]]:
+    """A run that is written while a training goes on: what is given takes a row of its own, by its `step`.
+
+    A training that goes on after it was killed is, offline, a new folder with the same id.
+    """
+    mode = choose_mode()
+    if mode == "disabled":
+        yield lambda row: None
+        return
+    run = _init(mode, os.environ.get("WANDB_DIR") or os.getcwd(), id=run_id, name=name, group=group, config=config)
+    run.define_metric("step")
+    run.define_metric("*", step_metric="step")
+    try:
+        yield run.log
+    finally:
+        run.finish()
 
 
 def log_analysis(analysis: Analysis, figure: Path | None = None) -> str:
@@ -107,6 +128,19 @@ def finding_row(analysis: Analysis, layer: int) -> dict[str, Any]:
 
 
 def _start(record: Record | Analysis, mode: str, folder: str) -> "wandb.Run":
+    return _init(
+        mode,
+        folder,
+        # The agent of a sweep has given its run an id, under which it waits for it.
+        id=os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else record.run_id,
+        name=_name(record),
+        group=record.experiment,
+        tags=[record.task, record.config["corpus"]["reader"]],
+        config={**record.config, "fingerprints": record.fingerprints.model_dump()},
+    )
+
+
+def _init(mode: str, folder: str, **names: Any) -> "wandb.Run":
     import wandb
 
     # Nothing about the machine, its user or its code leaves it: only what stands in the record.
@@ -124,12 +158,7 @@ def _start(record: Record | Analysis, mode: str, folder: str) -> "wandb.Run":
     )
     return wandb.init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
-        # The agent of a sweep has given its run an id, under which it waits for it.
-        id=os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else record.run_id,
-        name=_name(record),
-        group=record.experiment,
-        tags=[record.task, record.config["corpus"]["reader"]],
-        config={**record.config, "fingerprints": record.fingerprints.model_dump()},
+        **names,
         mode=mode,  # type: ignore[arg-type]
         dir=folder,
         resume="allow" if mode == "online" else None,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 import probes
 from probes.errors import ConfigError, CorpusError
 from tests.conftest import CHECKOUT
+from tests.test_track import history, read_log
 
 FOLDER = CHECKOUT / "experiments" / "pretrain"
 SETTINGS = {
@@ -30,7 +32,15 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def modules():
+def mirrored(tmp_path_factory):
+    """Where W&B's runs go."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_DIR", str(tmp_path_factory.mktemp("mirror")))
+        yield Path(os.environ["WANDB_DIR"], "wandb")
+
+
+@pytest.fixture(scope="module")
+def modules(mirrored):
     """The files of the experiment, which import each other as scripts do."""
     sys.path.insert(0, str(FOLDER))
     try:
@@ -179,6 +189,14 @@ def test_a_stage_begins_where_the_one_before_ends_and_rises_anew(modules):
     assert plan.factor(800) == pytest.approx(1200 / 1800 / 100)
     assert plan.factor(899) == pytest.approx(1101 / 1800)
     assert modules["schedule"].Plan(2000).stages[0].layers == 12
+
+
+def test_mean_losses_are_mirrored_by_step(trained, mirrored):
+    (folder,) = mirrored.glob("offline-run-*")
+    found, losses = history(read_log(folder)), [loss for *_, loss in rows(trained)]
+    assert [row["step"] for row in found] == [20, 40, 60, 80, 100, 120]
+    assert [row["loss"] for row in found] == pytest.approx([np.mean(losses[n : n + 20]) for n in range(0, 120, 20)])
+    assert [row["pieces"] for row in found] == [1024 * row["step"] for row in found]
 
 
 def test_it_learns_and_keeps_weights_that_plain_transformers_reads(trained):

@@ -3,6 +3,7 @@
 import csv
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from probes.progress import Progress
 
 WEIGHT_DECAY, BETAS = 0.01, (0.9, 0.98)
 LARGEST_NORM = 1.0
+# Steps whose mean loss is a row in W&B.
+LOGGED_EVERY = 20
+Log = Callable[[dict[str, float]], Any]
 # BERT-base draws weights with this deviation; a narrower block draws larger ones, so that its sums are as large.
 INIT_AT_768 = 0.02
 
@@ -82,8 +86,9 @@ def masked_loss(model: BertForMaskedLM, batch: dict[str, Tensor]) -> Tensor:
 class Keeper(lightning.Callback):
     """Writes the loss of every step, weights at powers of two and at the end of a stage, and says how far it is."""
 
-    def __init__(self, folder: Path, plan: Plan, stage: Stage, tokenizer: BertTokenizerFast) -> None:
-        self.folder, self.plan, self.stage, self.tokenizer = folder, plan, stage, tokenizer
+    def __init__(self, folder: Path, stage: Stage, tokenizer: BertTokenizerFast, log: Log) -> None:
+        self.folder, self.stage, self.tokenizer, self.log = folder, stage, tokenizer, log
+        self._recent: list[float] = []
         self._start = time.perf_counter()
         self._progress: Progress | None = None
 
@@ -92,7 +97,8 @@ class Keeper(lightning.Callback):
         rows = _read_rows(self.folder / "loss.csv")[: 1 + done]
         with (self.folder / "loss.csv").open("w", newline="") as file:
             csv.writer(file).writerows(rows or [("step", "pieces", "loss", "seconds")])
-        left = (self.plan.steps - done) * self.plan.pieces_in_step
+        plan = pl_module.plan
+        left = (plan.steps - done) * plan.pieces_in_step
         self._progress = Progress("pretrain", total=left, unit="pieces")
         self._progress.start()
         self._start = time.perf_counter() - (float(rows[-1][3]) if len(rows) > 1 else 0.0)
@@ -102,11 +108,17 @@ class Keeper(lightning.Callback):
     ) -> None:
         step, loss = self.stage.first + trainer.global_step, float(outputs["loss"])
         seconds = time.perf_counter() - self._start
+        plan = pl_module.plan
         with (self.folder / "loss.csv").open("a", newline="") as file:
-            csv.writer(file).writerow((step, step * self.plan.pieces_in_step, f"{loss:.6g}", f"{seconds:.1f}"))
+            csv.writer(file).writerow((step, step * plan.pieces_in_step, f"{loss:.6g}", f"{seconds:.1f}"))
         if self._progress is not None:
-            self._progress.advance(self.plan.pieces_in_step)
+            self._progress.advance(plan.pieces_in_step)
             self._progress.note(f"loss {loss:.2f}")
+        self._recent.append(loss)
+        if step % LOGGED_EVERY == 0:
+            mean = sum(self._recent) / len(self._recent)
+            self.log({"step": step, "pieces": step * plan.pieces_in_step, "loss": mean, "seconds": seconds})
+            self._recent.clear()
         if (step >= 64 and math.log2(step).is_integer()) or step == self.stage.end:
             self.save(pl_module.model, self.folder / "checkpoints" / f"step-{step}")
 

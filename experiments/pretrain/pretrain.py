@@ -12,6 +12,7 @@ import os
 import warnings
 import zipfile
 from dataclasses import asdict
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from torch.utils.data import DataLoader, Subset
 from transformers import BertForMaskedLM, BertTokenizerFast
 
 from probes.errors import ConfigError
+from probes.track import mirror_training
 
 TREEBANK = "ud-english-ewt/en_ewt-ud-train.conllu"
 # Steps between two places from which a killed training goes on.
 STEPS_IN_EPOCH = 200
+PLAN = "plan.json"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--vocabulary", type=int, default=8_192)
     parser.add_argument("--pieces-in-step", type=int, default=8_192)
     parser.add_argument("--step-size", type=float, default=1e-3, help="the largest, after the rise")
+    parser.add_argument("--masked-share", type=float, default=0.15, help="share of the pieces that are to be predicted")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epoch", type=int, default=STEPS_IN_EPOCH, help="steps between two resumable states")
     options = parser.parse_args(arguments)
@@ -56,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         tuple(options.grow),
         pieces_in_step=options.pieces_in_step,
         step_size=options.step_size,
+        masked_share=options.masked_share,
         seed=options.seed,
     )
     _check_growth(plan)
@@ -85,7 +90,7 @@ def _check_growth(plan: Plan) -> None:
 
 def _claim(folder: Path, described: dict[str, Any]) -> None:
     """Write the plan of a folder, or find the same one there."""
-    path = folder / "plan.json"
+    path = folder / PLAN
     if not path.is_file():
         path.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
         return
@@ -109,11 +114,14 @@ def train(folder: Path, plan: Plan, text: Text, *, dim: int, size: int, epoch: i
     steps = Steps(plan, blocks, len(SPECIAL), tokenizer.mask_token_id, len(tokenizer))
     model = make_model(layers=plan.stages[0].layers, dim=dim, vocabulary=len(tokenizer), seed=plan.seed)
     begun = [stage for stage in plan.stages if _state(folder, stage).is_file()]
-    for stage in plan.stages:
-        model = grow(model, layers=stage.layers, seed=plan.seed)
-        if not begun or stage.first >= begun[-1].first:
-            keeper = Keeper(folder, plan, stage, tokenizer)
-            _train_stage(model, plan, stage, steps, keeper, epoch)
+    described = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    run_id = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+    with mirror_training(run_id, folder.name, group="pretrain", config=described) as log:
+        for stage in plan.stages:
+            model = grow(model, layers=stage.layers, seed=plan.seed)
+            if not begun or stage.first >= begun[-1].first:
+                keeper = Keeper(folder, stage, tokenizer, log)
+                _train_stage(model, plan, stage, steps, keeper, epoch)
     keeper.save(model, folder / "final")
 
 

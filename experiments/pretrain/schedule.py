@@ -10,7 +10,6 @@ from torch.utils.data import Dataset
 
 from probes.seed import generator, stream_seed
 
-MASKED_SHARE = 0.15
 # Of the masked pieces: the rest of these two shares stays as it is (Devlin et al. 2019, section 3.1).
 AS_MASK, AS_RANDOM = 0.8, 0.1
 UNMASKED = -100
@@ -47,6 +46,7 @@ class Plan:
     long_share: float = 0.1
     warm_up: int = 500
     step_size: float = 1e-3
+    masked_share: float = 0.15
     seed: int = 0
 
     @property
@@ -112,7 +112,7 @@ def mask_pieces(pieces: Int[Tensor, "block length"], steps: Steps, seed: int) ->
     """Pieces as the encoder sees them, and what it has to say at the masked places."""
     stream = torch.Generator().manual_seed(seed)
     draw, kind = (torch.rand(pieces.shape, generator=stream) for _ in range(2))
-    is_masked = (draw < MASKED_SHARE) & (pieces >= steps.special)
+    is_masked = (draw < steps.plan.masked_share) & (pieces >= steps.special)
     others = torch.randint(steps.special, steps.vocabulary, pieces.shape, generator=stream)
     seen = torch.where(is_masked & (kind < AS_MASK), steps.mask, pieces)
     seen = torch.where(is_masked & (kind >= AS_MASK) & (kind < AS_MASK + AS_RANDOM), others, seen)
