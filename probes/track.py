@@ -51,7 +51,7 @@ def mirror_training(
 ) -> Iterator[Callable[[dict[str, float]], Any]]:
     """A run that is written while a training goes on: what is given takes a row of its own, by its `step`.
 
-    A training that goes on after it was killed is, offline, a new folder with the same id.
+    A training that goes on after it was killed wants an id of its own, since W&B may still hold the first.
     """
     mode = choose_mode()
     if mode == "disabled":

@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "probes"
 
 RANKS = (
-    {"errors", "progress", "seed", "types", "metric"},
+    {"errors", "progress", "seed", "types", "metric", "planted"},
     {"config"},
     {"cache", "result"},
     {"corpus", "encoder", "task", "fit", "track", "report"},
@@ -23,7 +23,14 @@ RANKS = (
     {"__init__"},  # the public names, lazily: the only module that may see them all
 )
 RANK = {module: rank for rank, modules in enumerate(RANKS) for module in modules}
-SIBLINGS = {("types", "errors"), ("metric", "errors"), ("metric", "seed"), ("metric", "types")}
+SIBLINGS = {
+    ("types", "errors"),
+    ("metric", "errors"),
+    ("metric", "seed"),
+    ("metric", "types"),
+    ("planted", "errors"),
+    ("planted", "seed"),
+}
 ONLY_IN = {
     "pytorch_lightning": {"fit/stack.py", "encoder/predict.py"},
     "lightning": set(),  # the same library under a name that had malicious releases

@@ -165,26 +165,45 @@ def test_long_blocks_come_last_and_the_step_size_rises_and_falls(steps):
     assert factors[20:] == sorted(factors[20:], reverse=True)
 
 
-def test_a_grown_encoder_has_the_blocks_of_the_small_one_in_turn(modules):
+def test_a_grown_encoder_says_at_first_what_the_small_one_said(modules):
     make, grow = modules["model"].make_model, modules["model"].grow
-    small = make(layers=2, dim=32, vocabulary=160, seed=1)
-    whole = grow(small, layers=4, seed=2)
-    assert whole.config.num_hidden_layers == 4
-    for number, block in enumerate(whole.bert.encoder.layer):
-        for name, value in block.state_dict().items():
-            assert torch.equal(value, small.bert.encoder.layer[number % 2].state_dict()[name]), name
-    rest = {name: value for name, value in small.state_dict().items() if "encoder.layer" not in name}
-    assert len(rest) > 8
-    assert all(torch.equal(whole.state_dict()[name], value) for name, value in rest.items())
+    small = make(layers=2, dim=32, vocabulary=160, seed=1).eval()
+    whole = grow(small, layers=6, seed=2).eval()
+    pieces = torch.randint(5, 160, (3, 20), generator=torch.Generator().manual_seed(0))
+    states = [model.bert(pieces, output_hidden_states=True).hidden_states for model in (small, whole)]
+    assert len(states[1]) == 7
+    for layer, state in enumerate(states[0]):
+        torch.testing.assert_close(states[1][3 * layer], state, rtol=0, atol=1e-4)
+    assert torch.equal(whole.cls.predictions.bias, small.cls.predictions.bias)
+    again = grow(small, layers=2, seed=2)
+    assert all(torch.equal(value, small.state_dict()[name]) for name, value in again.state_dict().items())
+
+
+def test_new_blocks_are_not_those_that_were_there(modules):
+    model = modules["model"]
+    whole = model.grow(model.make_model(layers=2, dim=32, vocabulary=160, seed=1), layers=4, seed=2)
+    queries = [block.attention.self.query.weight for block in whole.bert.encoder.layer]
+    assert not any(torch.equal(queries[n], queries[m]) for n in range(4) for m in range(n))
+
+
+def test_positions_begin_as_waves_that_are_as_alike_as_they_are_near(modules):
+    model = modules["model"].make_model(layers=1, dim=32, vocabulary=160, seed=0)
+    table = model.bert.embeddings.position_embeddings.weight.detach()
+    for distance in (1, 3, 20):
+        likeness = (table[:-distance] * table[distance:]).sum(dim=1)
+        torch.testing.assert_close(likeness, likeness[:1].expand_as(likeness), rtol=1e-3, atol=0)
+    assert table.std() == pytest.approx(0.02 * (768 / 32) ** 0.5, rel=0.5)
 
 
 def test_a_stage_begins_where_the_one_before_ends_and_rises_anew(modules):
-    plan = modules["schedule"].Plan(2000, 12, ((3, 800), (6, 500)))
-    assert [(stage.layers, stage.first, stage.end) for stage in plan.stages] == [
-        (3, 0, 800),
-        (6, 800, 1300),
-        (12, 1300, 2000),
+    plan = modules["schedule"].Plan(2000, 12, ((3, 800, 32), (6, 500, 64)))
+    assert [(stage.layers, stage.first, stage.end, stage.length) for stage in plan.stages] == [
+        (3, 0, 800, 32),
+        (6, 800, 1300, 64),
+        (12, 1300, 2000, 128),
     ]
+    assert [plan.length(step) for step in (0, 799, 800, 1299, 1300, 1799, 1800)] == [32, 32, 64, 64, 128, 128, 512]
+    assert [plan.begin(step) for step in (799, 1299, 1799, 1999)] == [0, 800, 1300, 1800]
     assert plan.factor(799) == pytest.approx(1201 / 1800)
     assert plan.factor(800) == pytest.approx(1200 / 1800 / 100)
     assert plan.factor(899) == pytest.approx(1101 / 1800)
@@ -230,7 +249,7 @@ def test_killed_in_the_middle_it_ends_with_the_same_losses_and_weights(trained, 
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert (tmp_path / "state" / "blocks-2.ckpt").is_file()
+    assert (tmp_path / "state" / "stage-1.ckpt").is_file()
     subprocess.run(command, env=environment, check=True)
     assert [row[:2] for row in rows(tmp_path)] == [row[:2] for row in rows(trained)]
     assert [loss for *_, loss in rows(tmp_path)] == pytest.approx([loss for *_, loss in rows(trained)], rel=1e-3)
@@ -244,12 +263,12 @@ def test_killed_in_the_middle_it_ends_with_the_same_losses_and_weights(trained, 
     [
         ({"seed": 1}, "differs in seed (0, now 1). Give the same settings to go on, or another --out."),
         ({"steps": 50}, "differs in steps (130, now 50)."),
-        ({"grow": "1:30"}, "differs in growth ([[1, 40]], now [[1, 30]])."),
+        ({"grow": "1:30"}, "differs in growth ([[1, 40, 128]], now [[1, 30, 128]])."),
         (
             {"layers": 3, "grow": "2:40"},
-            "up to --layers 3, with fewer steps in all than --steps 130, but is 2:40. Give",
+            "up to --layers 3, with fewer steps in all than --steps 130, but is 2:40:128.",
         ),
-        ({"grow": "1:130"}, "with fewer steps in all than --steps 130, but is 1:130. Give"),
+        ({"grow": "1:130"}, "with fewer steps in all than --steps 130, but is 1:130:128. Give"),
     ],
 )
 def test_other_settings_do_not_go_on(modules, trained, corpus, changes, message):
@@ -263,8 +282,8 @@ def test_no_text_a_foreign_tokenizer_and_a_state_cut_short_are_told(modules, tra
         modules["pretrain"].main(arguments(tmp_path, tmp_path / "out"))
     with pytest.raises(ConfigError, match="at most 100 pieces, but has 160: it belongs to another"):
         modules["pretrain"].load_tokenizer(trained, None, 100)
-    cut = tmp_path / "blocks-2.ckpt"
-    cut.write_bytes((trained / "state" / "blocks-2.ckpt").read_bytes()[:5000])
+    cut = tmp_path / "stage-1.ckpt"
+    cut.write_bytes((trained / "state" / "stage-1.ckpt").read_bytes()[:5000])
     with pytest.raises(ConfigError, match=r"is cut short \(5000 bytes\). Remove it to begin again"):
         modules["pretrain"]._checked(cut)
 

@@ -40,7 +40,7 @@ def load_modules():
 def corpus(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("text")
     lines = [" ".join(one.words) for one in probes.read_corpus("grammar")["train"]]
-    (folder / "lines.txt").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "lines.txt").write_text("\n".join(lines * 2), encoding="utf-8")
     return folder
 
 
@@ -173,7 +173,7 @@ def test_released_folder_has_weights_card_and_checksums(modules, trained, measur
     assert "{" not in card
     assert "# A small BERT of 2 blocks" in card
     assert "80 steps of 1,024 pieces, 0.1 M pieces" in card
-    assert "Of the steps 20 with 1 blocks, then 60 with 2" in card
+    assert "Of the steps 20 with 1 blocks on 128 pieces, then 60 with 2" in card
     rows = json.loads(measured.read_text())["rows"]
     assert f"| bigram | {rows[1]['nats']:.2f} [" in card
 

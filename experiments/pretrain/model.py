@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from jaxtyping import Float
 from schedule import UNMASKED, Plan, Stage
 from torch import Tensor
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
@@ -38,20 +39,41 @@ def make_model(*, layers: int, dim: int, vocabulary: int, seed: int) -> BertForM
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    return BertForMaskedLM(config)
+    model = BertForMaskedLM(config)
+    with torch.no_grad():
+        model.bert.embeddings.position_embeddings.weight.copy_(wave_positions(config))
+    return model
+
+
+def wave_positions(config: BertConfig) -> Float[Tensor, "position dim"]:
+    """Where positions begin: waves (Vaswani et al. 2017, section 3.5) as large as drawn weights; they are trained on.
+
+    How far apart two positions are is then one linear map for all of them, which a head would otherwise have to learn
+    for each: without it the loss stays for long where neighbours are not yet looked at.
+    """
+    positions = torch.arange(config.max_position_embeddings)[:, None]
+    rates = 10_000.0 ** (-torch.arange(0, config.hidden_size, 2) / config.hidden_size)
+    waves = torch.stack([(positions * rates).sin(), (positions * rates).cos()], dim=-1).flatten(1)
+    return waves * config.initializer_range * 2**0.5
 
 
 def grow(small: BertForMaskedLM, *, layers: int, seed: int) -> BertForMaskedLM:
-    """An encoder of more blocks, made of those of a trained one in turn; everything else is as it was."""
-    config = small.config
+    """An encoder of more blocks: behind each of those of a trained one come new ones that add nothing yet.
+
+    The last maps of a new block's attention and perceptron are zero, so that it only normalises again what is
+    normalised already, and training goes on from about the loss it had.
+    """
+    config, has = small.config, small.config.num_hidden_layers
     whole = make_model(layers=layers, dim=config.hidden_size, vocabulary=config.vocab_size, seed=seed)
-    has = config.num_hidden_layers
-    weights = {}
-    for name in whole.state_dict():
+    old, weights = small.state_dict(), whole.state_dict()
+    for name in weights:
         head, inner, tail = name.partition("encoder.layer.")
         number, dot, rest = tail.partition(".")
-        source = f"{head}{inner}{int(number) % has}{dot}{rest}" if inner else name
-        weights[name] = small.state_dict()[source]
+        place, is_new = divmod(int(number or 0), layers // has)
+        if not is_new:
+            weights[name] = old[f"{head}{inner}{place}{dot}{rest}" if inner else name]
+        elif rest.startswith(("attention.output.dense.", "output.dense.")):
+            weights[name] = torch.zeros_like(weights[name])
     whole.load_state_dict(weights)
     return whole
 
@@ -86,8 +108,8 @@ def masked_loss(model: BertForMaskedLM, batch: dict[str, Tensor]) -> Tensor:
 class Keeper(lightning.Callback):
     """Writes the loss of every step, weights at powers of two and at the end of a stage, and says how far it is."""
 
-    def __init__(self, folder: Path, stage: Stage, tokenizer: BertTokenizerFast, log: Log) -> None:
-        self.folder, self.stage, self.tokenizer, self.log = folder, stage, tokenizer, log
+    def __init__(self, folder: Path, stage: Stage, tokenizer: BertTokenizerFast, record: Log) -> None:
+        self.folder, self.stage, self.tokenizer, self.record = folder, stage, tokenizer, record
         self._recent: list[float] = []
         self._start = time.perf_counter()
         self._progress: Progress | None = None
@@ -117,7 +139,7 @@ class Keeper(lightning.Callback):
         self._recent.append(loss)
         if step % LOGGED_EVERY == 0:
             mean = sum(self._recent) / len(self._recent)
-            self.log({"step": step, "pieces": step * plan.pieces_in_step, "loss": mean, "seconds": seconds})
+            self.record({"step": step, "pieces": step * plan.pieces_in_step, "loss": mean, "seconds": seconds})
             self._recent.clear()
         if (step >= 64 and math.log2(step).is_integer()) or step == self.stage.end:
             self.save(pl_module.model, self.folder / "checkpoints" / f"step-{step}")

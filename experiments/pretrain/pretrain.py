@@ -22,7 +22,7 @@ import pytorch_lightning as lightning
 import torch
 from model import LARGEST_NORM, Keeper, Pretraining, grow, make_model
 from pytorch_lightning.callbacks import ModelCheckpoint
-from schedule import Plan, Stage, Steps
+from schedule import SHORT, Plan, Stage, Steps
 from text import SPECIAL, Text, blocks_of, pack, read_text, train_tokenizer
 from torch.utils.data import DataLoader, Subset
 from transformers import BertForMaskedLM, BertTokenizerFast
@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--treebank", default=TREEBANK, help="CoNLL-U file of train, or '' for none")
     parser.add_argument("--steps", type=int, default=9_800)
     parser.add_argument("--layers", type=int, default=12)
-    parser.add_argument("--grow", type=_growth, nargs="*", default=[], help="BLOCKS:STEPS of stages before the whole")
+    parser.add_argument(
+        "--grow", type=_growth, nargs="*", default=[], help="BLOCKS:STEPS[:LENGTH] of each stage before the whole"
+    )
     parser.add_argument("--dim", type=int, default=192)
     parser.add_argument("--vocabulary", type=int, default=8_192)
     parser.add_argument("--pieces-in-step", type=int, default=8_192)
@@ -71,9 +73,9 @@ def main(arguments: list[str] | None = None) -> None:
     train(options.out, plan, text, dim=options.dim, size=options.vocabulary, epoch=options.epoch)
 
 
-def _growth(text: str) -> tuple[int, int]:
-    layers, _, steps = text.partition(":")
-    return int(layers), int(steps)
+def _growth(text: str) -> tuple[int, int, int]:
+    layers, steps, *length = map(int, text.split(":"))
+    return layers, steps, *(length or [SHORT])
 
 
 def _check_growth(plan: Plan) -> None:
@@ -81,10 +83,10 @@ def _check_growth(plan: Plan) -> None:
     stages = plan.stages
     grows = all(after.layers % before.layers == 0 for before, after in pairwise(stages))
     if not grows or any(stage.first >= stage.end for stage in stages):
-        given = " ".join(f"{layers}:{steps}" for layers, steps in plan.growth)
+        given = " ".join(f"{layers}:{steps}:{length}" for layers, steps, length in plan.growth)
         raise ConfigError(
             f"--grow should name stages whose blocks divide those of the next one, up to --layers {plan.layers}, with "
-            f"fewer steps in all than --steps {plan.steps}, but is {given}. Give, for example, --grow 3:300 6:300."
+            f"fewer steps in all than --steps {plan.steps}, but is {given}. Give, for example, --grow 3:300 6:300:64."
         )
 
 
@@ -110,12 +112,18 @@ def train(folder: Path, plan: Plan, text: Text, *, dim: int, size: int, epoch: i
         logging.getLogger(name).setLevel(logging.ERROR)
     tokenizer = load_tokenizer(folder, text, size)
     stream = _stream(folder, tokenizer, text)
-    blocks = {length: blocks_of(stream, length, tokenizer) for length in (plan.short, plan.long)}
+    blocks = {
+        length: blocks_of(stream, length, tokenizer) for length in {plan.long, *(stage.length for stage in plan.stages)}
+    }
     steps = Steps(plan, blocks, len(SPECIAL), tokenizer.mask_token_id, len(tokenizer))
     model = make_model(layers=plan.stages[0].layers, dim=dim, vocabulary=len(tokenizer), seed=plan.seed)
     begun = [stage for stage in plan.stages if _state(folder, stage).is_file()]
     described = json.loads((folder / PLAN).read_text(encoding="utf-8"))
     run_id = sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+    path = folder / "loss.csv"
+    if done := len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0:
+        # The service of a run that was killed may still hold its id.
+        run_id = f"{run_id}-{done}"
     with mirror_training(run_id, folder.name, group="pretrain", config=described) as log:
         for stage in plan.stages:
             model = grow(model, layers=stage.layers, seed=plan.seed)
@@ -150,7 +158,7 @@ def _train_stage(model: BertForMaskedLM, plan: Plan, stage: Stage, steps: Steps,
 
 
 def _state(folder: Path, stage: Stage) -> Path:
-    return folder / "state" / f"blocks-{stage.layers}.ckpt"
+    return folder / "state" / f"stage-{stage.number}.ckpt"
 
 
 def _checked(path: Path) -> str | None:

@@ -93,11 +93,11 @@ def describe_stages(plan: Mapping[str, Any]) -> str:
     """How the encoder came to its blocks."""
     if not plan["growth"]:
         return f"All {plan['layers']} blocks were there from the first step"
-    grown = ", then ".join(f"{steps:,} with {layers} blocks" for layers, steps in plan["growth"])
-    whole = plan["steps"] - sum(steps for _, steps in plan["growth"])
+    parts = (f"{steps:,} with {layers} blocks on {length} pieces" for layers, steps, length in plan["growth"])
+    grown, whole = ", then ".join(parts), plan["steps"] - sum(steps for _, steps, _ in plan["growth"])
     return (
-        f"Of the steps {grown}, then {whole:,} with {plan['layers']}: a grown encoder begins as copies of the smaller "
-        f"one's blocks (Gong et al. 2019)"
+        f"Of the steps {grown}, then {whole:,} with {plan['layers']} (after Gong et al. 2019; blocks that are added "
+        f"change nothing at first)"
     )
 
 

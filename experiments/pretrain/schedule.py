@@ -15,33 +15,37 @@ AS_MASK, AS_RANDOM = 0.8, 0.1
 UNMASKED = -100
 
 
+SHORT = 128
 # A stage begins with an optimiser that knows nothing yet.
 STAGE_WARM_UP = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Steps `first` to `end` (exclusive), taken by an encoder of so many blocks."""
+    """Steps `first` to `end` (exclusive), taken by an encoder of so many blocks on texts of so many pieces."""
 
+    number: int
     layers: int
     first: int
     end: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The steps of a training: short texts first, long ones in the last tenth, so that every position is trained.
 
-    With `growth` the encoder begins with fewer blocks, which are then stacked on themselves (Gong et al. 2019, section
-    3): a shallow encoder learns as much from a piece in the beginning, and reads several times as many in a second.
+    With `growth` the encoder begins with fewer blocks (Gong et al. 2019): a shallow one learns as much from a piece in
+    the beginning, and reads several times as many in a second. Texts may be shorter then (Press et al. 2021): a head
+    finds its neighbour among fewer pieces.
     """
 
     steps: int
     layers: int = 12
-    growth: tuple[tuple[int, int], ...] = ()
-    """Blocks, and the steps taken with them, before the encoder has all its blocks."""
+    growth: tuple[tuple[int, int, int], ...] = ()
+    """Blocks, the steps taken with them, and the length of their texts, before the encoder has all its blocks."""
     pieces_in_step: int = 8_192
-    short: int = 128
+    short: int = SHORT
     long: int = 512
     long_share: float = 0.1
     warm_up: int = 500
@@ -54,14 +58,25 @@ class Plan:
         return self.steps - round(self.long_share * self.steps)
 
     def length(self, step: int) -> int:
-        return self.short if step < self.first_long else self.long
+        return self.long if step >= self.first_long else self._stage(step).length
+
+    def begin(self, step: int) -> int:
+        """The first step whose texts are as long as those of this one: from there the text is gone through in turns."""
+        length = self.length(step)
+        return min(
+            first for first in (*(one.first for one in self.stages), self.first_long) if self.length(first) == length
+        )
+
+    def _stage(self, step: int) -> Stage:
+        return next(one for one in reversed(self.stages) if one.first <= step)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The trainings one after another; the last is that of the whole encoder."""
         made, first = [], 0
-        for layers, steps in (*self.growth, (self.layers, self.steps - sum(steps for _, steps in self.growth))):
-            made.append(Stage(layers, first, first + steps))
+        whole = self.layers, self.steps - sum(steps for _, steps, _ in self.growth), self.short
+        for number, (layers, steps, length) in enumerate((*self.growth, whole)):
+            made.append(Stage(number, layers, first, first + steps, length))
             first += steps
         return tuple(made)
 
@@ -70,7 +85,7 @@ class Plan:
         warm_up = min(self.warm_up, max(1, self.steps // 10))
         if step < warm_up:
             return (step + 1) / warm_up
-        begun = max(stage.first for stage in self.stages if stage.first <= step)
+        begun = self._stage(step).first
         rise = min(1.0, (step - begun + 1) / STAGE_WARM_UP) if begun else 1.0
         return rise * max(0.0, (self.steps - step) / max(1, self.steps - warm_up))
 
@@ -90,15 +105,14 @@ class Steps(Dataset):
         length = self.plan.length(step)
         blocks = self.blocks[length]
         size = max(1, self.plan.pieces_in_step // length)
-        first = 0 if length == self.plan.short else self.plan.first_long
+        first = self.plan.begin(step)
         wanted = np.arange((step - first) * size, (step - first + 1) * size)
         turns, places = np.divmod(wanted, len(blocks))
         chosen = np.concatenate(
             [self._order(length, turn)[places[turns == turn]] for turn in np.unique(turns).tolist()]
         )
-        return mask_pieces(
-            torch.from_numpy(blocks[chosen].astype(np.int64)), self, stream_seed(self.plan.seed, "mask", step)
-        )
+        pieces = torch.from_numpy(blocks[chosen].astype(np.int64))
+        return mask_pieces(pieces, self, stream_seed(self.plan.seed, "mask", step))
 
     def _order(self, length: int, turn: int) -> np.ndarray:
         key = (length, turn)

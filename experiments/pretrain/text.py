@@ -73,7 +73,7 @@ def pack(tokenizer: BertTokenizerFast, files: dict[str, tuple[str, ...]]) -> UIn
         for start in range(0, len(lines), 1000):
             encoded = tokenizer(list(lines[start : start + 1000]), add_special_tokens=False)["input_ids"]
             parts += [np.asarray(one, dtype=np.uint16) for one in encoded]
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint16)
 
 
 def blocks_of(stream: UInt16[np.ndarray, " piece"], length: int, tokenizer: BertTokenizerFast) -> np.ndarray:

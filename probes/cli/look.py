@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 def report_command(
     files: Annotated[list[Path], typer.Argument(help="Experiment files or names; all by default.")] = [],  # noqa: B006
     results: Results = Path("results"),
+    methods: Annotated[bool, typer.Option(help="Print a methods paragraph, BibTeX and a checklist instead.")] = False,
 ) -> None:
     """Rebuild tables, figures and the page from the results folder alone."""
+    from probes.report.methods import write_methods
     from probes.study.analyses import holds_analyses, read_analyses
     from probes.study.curves import read_results
     from probes.study.publish import report, report_analyses
@@ -30,12 +32,16 @@ def report_command(
     if not names:
         raise ConfigError(f"Results were expected in {results / 'runs'}, but there are none. Run an experiment first.")
     for name in names:
-        if holds_analyses(name, results):
-            paths = report_analyses(list(read_analyses(name, results)), results)
+        is_method = holds_analyses(name, results)
+        if methods:
+            found = read_analyses(name, results) if is_method else [one.record for one in read_results(name, results)]
+            print(write_methods(list(found)))
+        elif is_method:
+            print("\n".join(map(str, report_analyses(list(read_analyses(name, results)), results))))
         else:
-            paths = report(list(read_results(name, results)), results)
-        print("\n".join(map(str, paths)))
-    print(write_site(results))
+            print("\n".join(map(str, report(list(read_results(name, results)), results))))
+    if not methods:
+        print(write_site(results))
 
 
 @app.command("show")

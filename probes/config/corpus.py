@@ -14,8 +14,8 @@ class CorpusConfig(Settings):
 
     reader: str = "conllu"
     """`conllu`, `table` (TSV, CSV, JSON lines, Parquet), `edges` (edge probing), `pairs` (minimal pairs), `columns`,
-    `questions` (label and text), `senteval`, `plain`, `grammar` (built in), or a reader of an installed package (entry
-    point `probes.readers`)."""
+    `questions` (label and text), `senteval`, `plain`, `grammar` and `planted` (built in), or a reader of an installed
+    package (entry point `probes.readers`)."""
     path: str | None = None
     """File, folder or pattern; relative paths are looked for here and under PROBES_DATA."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)

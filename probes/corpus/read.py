@@ -18,6 +18,7 @@ from probes.corpus.locate import find_splits
 from probes.corpus.pairs import read_pairs
 from probes.corpus.phrase import group_phrases
 from probes.corpus.plain import read_plain
+from probes.corpus.planted import generate_planted
 from probes.corpus.questions import read_questions
 from probes.corpus.senteval import read_senteval
 from probes.corpus.table import read_table
@@ -59,16 +60,19 @@ READERS: dict[str, Callable[..., Corpus]] = {
     "questions": read_questions,
     "senteval": read_senteval,
     "plain": read_plain,
+    "planted": generate_planted,
 }
+
+BUILT_IN = ("grammar", "planted")
 
 
 def read_corpus(source: str | CorpusConfig) -> Corpus:
-    """A corpus by its settings, by a path or pattern of CoNLL-U files, or `"grammar"` for the built-in one.
+    """A corpus by its settings, by a path or pattern of CoNLL-U files, or built in: `"grammar"` or `"planted"`.
 
     Raises ConfigError for an unknown reader or option, CorpusError for files that are missing or malformed.
     """
     if isinstance(source, str):
-        source = CorpusConfig(reader="grammar") if source == "grammar" else CorpusConfig(path=source)
+        source = CorpusConfig(reader=source) if source in BUILT_IN else CorpusConfig(path=source)
     reader = _find(source.reader)
     given: dict[str, Any] = dict(source.options)
     if source.path is not None:

@@ -47,7 +47,8 @@ def pseudo_log_likelihood(head: MaskedHead, texts: Sequence[str]) -> Float[np.nd
     for batch in plan_batches(lengths, encoder.config.batch_pieces):
         chosen = [blanks[number] for number in batch]
         found = _predict(head, chosen, [encodings[blank.text] for blank in chosen])
-        np.add.at(totals, (slice(None), [blank.text for blank in chosen]), found)
+        for place, blank in enumerate(chosen):
+            totals[:, blank.text] += found[:, place]
     return totals
 
 

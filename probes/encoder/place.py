@@ -3,9 +3,11 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from probes.encoder.planted import planted_folder
 from probes.errors import EncoderError
 
 PACKAGE_PREFIX = "pkg:"
+PLANTED_PREFIX = "planted:"
 
 
 class UnknownEncoderError(EncoderError):
@@ -17,11 +19,14 @@ class UnknownEncoderError(EncoderError):
 def locate_encoder(name: str) -> str:
     """What transformers should load: a folder's path, or the Hub name itself.
 
-    `pkg:package/folder` is a folder inside an installed Python package. Raises UnknownEncoderError for a package
+    `pkg:package/folder` is a folder inside an installed Python package, `planted:NAME` an encoder whose weights are set
+    by hand (`probes.planted`). Raises UnknownEncoderError for a package
     that is not installed and for a folder without `config.json`.
     """
     if name.startswith(PACKAGE_PREFIX):
         return str(_checked(_package_folder(name), name))
+    if name.startswith(PLANTED_PREFIX):
+        return str(planted_folder(name.removeprefix(PLANTED_PREFIX)))
     folder = Path(name).expanduser()
     if folder.is_dir() or folder.is_absolute() or name.startswith(("./", "../", "~")):
         return str(_checked(folder, name))

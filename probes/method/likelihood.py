@@ -6,6 +6,7 @@ beside what a probe can read from its states.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -74,7 +75,7 @@ def apply_likelihood(subject: Subject, settings: LikelihoodSettings) -> Findings
     _check_subject(subject)
     head = load_head(subject.encoder)
     pairs = draw_pairs(subject.corpus, settings.pairs, subject.seed)
-    texts = [one.text or " ".join(one.words) for part in (pairs.good, pairs.bad) for one in part]
+    texts = [one.plain for part in (pairs.good, pairs.bad) for one in part]
     subject.notify(f"likelihood: {len(pairs.good)} pairs")
     scores = pseudo_log_likelihood(head, texts)
     good, bad = np.split(scores, 2, axis=1)
@@ -129,7 +130,7 @@ def _by_paradigm(by_pair: Mapping[str, Mapping[str, Sentence]]) -> dict[str, lis
 
 def _draw(names: Sequence[str], size: int, seed: int) -> list[str]:
     order = generator(seed, "likelihood.pairs").permutation(len(names))[:size]
-    return [names[number] for number in sorted(order)]
+    return [names[int(number)] for number in np.sort(order)]
 
 
 def _check_subject(subject: Subject) -> None:
@@ -151,7 +152,7 @@ def _rows(
 ) -> Iterator[Finding]:
     """Every layer over all pairs and by phenomenon; output and length by phenomenon and paradigm too."""
     for (phenomenon, paradigm), numbers in pairs.members().items():
-        at = {"phenomenon": phenomenon, **({} if paradigm is None else {"paradigm": paradigm})}
+        at: dict[str, Any] = {"phenomenon": phenomenon, **({} if paradigm is None else {"paradigm": paradigm})}
         lines = [(OUTPUT, None, by_layer[-1]), (LENGTH, None, shorter)]
         if paradigm is None:
             lines += [(LIKELIHOOD, layer, values) for layer, values in enumerate(by_layer)]
@@ -159,5 +160,12 @@ def _rows(
         resampled = resample_means(values, np.arange(len(numbers)), seed)
         for (variant, layer, _), own, drawn in zip(lines, values, resampled, strict=True):
             interval = percentile_interval(float(own.mean()), drawn)
-            size = {"n": len(numbers), "groups": len(numbers)}
-            yield Finding(variant=variant, metric="accuracy", layer=layer, at=at, **interval.fields, **size)
+            yield Finding(
+                variant=variant,
+                metric="accuracy",
+                layer=layer,
+                at=at,
+                **interval.fields,
+                n=len(numbers),
+                groups=len(numbers),
+            )

@@ -39,7 +39,7 @@ def test_grammar_takes_its_options():
             CorpusConfig(reader="conlu", path="x"),
             ConfigError,
             "Unknown reader 'conlu'. Known readers are 'conllu', 'columns', 'senteval', 'questions', 'plain', "
-            "'table', 'edges', 'grammar', 'pairs'. "
+            "'table', 'planted', 'edges', 'grammar', 'pairs'. "
             "Choose one of these, or offer your own as an entry point 'probes.readers'.",
         ),
         (

@@ -1,0 +1,136 @@
+"""Whether a prediction holds: each kind reads the runs of one encoder and gives yes or no with its numbers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from probes.result import Analysis, Finding, Record
+
+Found = Record | Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    held: bool
+    shown: str
+
+
+def _own(found: Sequence[Sequence[Found]], task: str | None = None) -> list[Any]:
+    """The runs of the encoder itself, not of twins."""
+    every = [run for part in found for run in part if not run.config["encoder"].get("twin")]
+    return [run for run in every if task in (None, run.task)]
+
+
+def falls(found: Sequence[Sequence[Found]], *, task: str, best_below: float) -> Decision:
+    """The best layer of dev is below a share of the depth, and test tells the last layer from the best."""
+    return _best_layer(_own(found, task)[0], lambda depth: depth < best_below, end=-1)
+
+
+def rises(found: Sequence[Sequence[Found]], *, task: str, best_above: float) -> Decision:
+    """The best layer of dev is above a share of the depth, and test tells the embeddings from the best."""
+    return _best_layer(_own(found, task)[0], lambda depth: depth > best_above, end=0)
+
+
+def _best_layer(record: Record, is_there: Callable[[float], bool], *, end: int) -> Decision:
+    last = len(record.layers) - 1
+    other = last if end else 0
+    best, value = record.best_layer, _percent(record, record.best_layer)
+    is_told = other not in record.may_be_best
+    shown = f"{value} at layer {record.layers[best]}, {_percent(record, other)} at {record.layers[other]}"
+    return Decision(is_there(best / last) and is_told, shown)
+
+
+def _percent(record: Record, layer: int) -> str:
+    score = record.select(variant="task", layer=layer)[0]
+    return f"{100 * (score.value or 0):.1f} [{100 * (score.low or 0):.1f}, {100 * (score.high or 0):.1f}]"
+
+
+def order(found: Sequence[Sequence[Found]], *, lower: str, higher: str) -> Decision:
+    """The interval of one task's expected layer, as a share of the depth, lies below that of another's."""
+    first, second = (_expected(_own(found, task)[0]) for task in (lower, higher))
+    shown = f"{_interval(first)} and {_interval(second)}"
+    return Decision(None not in (first.high, second.low) and first.high < second.low, shown)
+
+
+def _expected(analysis: Analysis) -> Finding:
+    return analysis.select(metric="expected_layer_relative", split="dev", at={"score": "accuracy"})[0]
+
+
+def _interval(one: Finding) -> str:
+    if one.value is None or one.low is None or one.high is None:
+        return "undefined"
+    return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
+
+
+def tree(found: Sequence[Sequence[Found]], *, best_between: Sequence[float]) -> Decision:
+    """The best layer lies between two shares of the depth, above the chain, and the last is below it."""
+    (analysis,) = _own(found, "tree_distance")
+    by_layer = {one.layer: one for one in analysis.select(variant="task", metric="uuas", at={"rank": 64})}
+    best, last = max(by_layer.values(), key=lambda one: one.value or 0), by_layer[max(by_layer)]
+    (chain,) = analysis.select(variant="chain", metric="uuas")
+    low, high = best_between
+    is_there = low <= best.layer / max(by_layer) <= high
+    shown = f"{_interval(best)} at layer {best.layer}, {_interval(last)} at the last, chain {chain.value:.2f}"
+    return Decision(is_there and best.low > chain.high and last.high < best.low, shown)
+
+
+def rank(found: Sequence[Sequence[Found]], *, rank: int, within: float) -> Decision:
+    """At the best layer of the full rank, a low rank is as good within a tolerance."""
+    (analysis,) = _own(found, "tree_distance")
+    full = analysis.select(variant="task", metric="uuas", at={"rank": "full"})
+    best = max(full, key=lambda one: one.value or 0)
+    (some,) = analysis.select(variant="task", metric="uuas", layer=best.layer, at={"rank": rank})
+    return Decision(best.value - some.value <= within, f"{some.value:.3f} and {best.value:.3f} at layer {best.layer}")
+
+
+def selective(found: Sequence[Sequence[Found]], *, at_most_better: float, at_least_less_selective: float) -> Decision:
+    """Where the linear probe is best: what the largest perceptron adds, and what it loses in selectivity."""
+    (analysis,) = _own(found)
+    full = {"axis": "rank", "rank": "full"}
+    layer = max(analysis.select(variant="task", metric="accuracy", at=full), key=lambda one: one.value or 0).layer
+    sizes = [one.at["hidden"] for one in analysis.select(variant="task", metric="accuracy", at={"axis": "hidden"})]
+    read = {
+        (name, variant): analysis.select(variant=variant, metric="accuracy", layer=layer, at=where)[0].value
+        for name, where in {"linear": full, "mlp": {"axis": "hidden", "hidden": max(sizes)}}.items()
+        for variant in ("task", "selectivity")
+    }
+    better = read["mlp", "task"] - read["linear", "task"]
+    less = read["linear", "selectivity"] - read["mlp", "selectivity"]
+    shown = f"{100 * better:+.1f} points of accuracy, {-100 * less:+.1f} of selectivity at layer {layer}"
+    return Decision(better <= at_most_better and less >= at_least_less_selective, shown)
+
+
+def shorter_code(found: Sequence[Sequence[Found]]) -> Decision:
+    """The interval of the task's code lies below that of the control's at every layer."""
+    (analysis,) = _own(found)
+    task, control = (
+        {one.layer: one for one in analysis.select(variant=variant, metric="bits_per_example", split="train")}
+        for variant in ("task", "word_type")
+    )
+    shown = ", ".join(f"{task[layer].value:.2f} / {control[layer].value:.2f}" for layer in (0, max(task)))
+    return Decision(all(task[layer].high < control[layer].low for layer in task), f"bits an example: {shown}")
+
+
+def heads(found: Sequence[Sequence[Found]], *, relations: Sequence[str]) -> Decision:
+    """The paired difference of the chosen head and the best offset is above 0 for every relation."""
+    (analysis,) = _own(found)
+    gains = {
+        relation: analysis.select(
+            variant="best_head", metric="accuracy_over_offset", at={"relation": relation, "among": "encoder"}
+        )[0]
+        for relation in relations
+    }
+    shown = ", ".join(f"{name} {_interval(one)}" for name, one in gains.items())
+    return Decision(all((one.low or 0) > 0 for one in gains.values()), shown)
+
+
+DECIDE: dict[str, Callable[..., Decision]] = {
+    "falls": falls,
+    "heads": heads,
+    "order": order,
+    "rank": rank,
+    "rises": rises,
+    "selective": selective,
+    "shorter_code": shorter_code,
+    "tree": tree,
+}

