@@ -266,15 +266,24 @@ def test_killed_in_the_middle_it_ends_with_the_same_losses_and_weights(trained, 
         ({"grow": "1:30"}, "differs in growth ([[1, 40, 128]], now [[1, 30, 128]])."),
         (
             {"layers": 3, "grow": "2:40"},
-            "up to --layers 3, with fewer steps in all than --steps 130, but is 2:40:128.",
+            "up to --layers 3, with fewer steps in all than --steps 130 and texts of 8 to 512 pieces, but is 2:40:128.",
         ),
-        ({"grow": "1:130"}, "with fewer steps in all than --steps 130, but is 1:130:128. Give"),
+        ({"grow": "1:40:4"}, "and texts of 8 to 512 pieces, but is 1:40:4. Give"),
+        ({"grow": "1:130"}, "and texts of 8 to 512 pieces, but is 1:130:128. Give"),
     ],
 )
 def test_other_settings_do_not_go_on(modules, trained, corpus, changes, message):
     with pytest.raises(ConfigError) as caught:
         modules["pretrain"].main(arguments(corpus, trained, **changes))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["3", "3:x", "3:0", "1:2:3:4", ""])
+def test_a_stage_that_is_none_is_told(modules, trained, corpus, given, capsys):
+    with pytest.raises(SystemExit):
+        modules["pretrain"].main(arguments(corpus, trained, grow=given))
+    expected = f"argument --grow: expected BLOCKS:STEPS or BLOCKS:STEPS:LENGTH, such as 3:5500:32, not {given!r}"
+    assert expected in capsys.readouterr().err
 
 
 def test_no_text_a_foreign_tokenizer_and_a_state_cut_short_are_told(modules, trained, corpus, tmp_path):

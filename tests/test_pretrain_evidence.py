@@ -99,6 +99,7 @@ def measured(modules, corpus, trained, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_loss_is_that_of_plain_transformers_on_hidden_pieces(modules, corpus, trained, measured):
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
@@ -119,6 +120,7 @@ def test_loss_is_that_of_plain_transformers_on_hidden_pieces(modules, corpus, tr
     assert rows[2]["low"] < rows[2]["nats"] < rows[2]["high"]
 
 
+@pytest.mark.slow
 def test_special_pieces_are_never_hidden(modules, trained):
     from transformers import AutoTokenizer
 
@@ -131,6 +133,7 @@ def test_special_pieces_are_never_hidden(modules, trained):
     assert places.before[5] == places.blocks[row, column - 1]
 
 
+@pytest.mark.slow
 def test_encoders_of_two_vocabularies_are_not_compared(modules, trained, toy_masked_bert):
     with pytest.raises(ConfigError) as error:
         modules["held_out"]._shared_tokenizer([str(trained / "final"), str(toy_masked_bert)])
@@ -143,6 +146,7 @@ def test_encoders_of_two_vocabularies_are_not_compared(modules, trained, toy_mas
 # Layers over training.
 
 
+@pytest.mark.slow
 def test_every_checkpoint_is_probed_at_every_layer_and_drawn_again(modules, trained, measured, tmp_path):
     treebank = write_treebank(make_tiny_corpus(), tmp_path)
     out, figure = measured.with_name("over_training.json"), tmp_path / "figures" / "pretrain.pdf"
@@ -163,6 +167,7 @@ def test_every_checkpoint_is_probed_at_every_layer_and_drawn_again(modules, trai
 # The folder.
 
 
+@pytest.mark.slow
 def test_released_folder_has_weights_card_and_checksums(modules, trained, measured, tmp_path):
     to = tmp_path / "bert-2x32"
     modules["release"].release(trained, to, measured)
@@ -188,6 +193,7 @@ def test_a_training_that_has_not_ended_is_not_released(modules, tmp_path):
     assert not (tmp_path / "to").exists()
 
 
+@pytest.mark.slow
 def test_weights_too_large_for_the_package_are_refused(modules, trained, monkeypatch, tmp_path):
     monkeypatch.setattr(modules["release"], "MOST_BYTES", 1000)
     with pytest.raises(ConfigError, match=r"should have at most 1,000 bytes, but those in .* have [0-9,]+\. Train"):

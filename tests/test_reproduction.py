@@ -42,7 +42,7 @@ def test_file_is_valid_asks_bert_and_three_twins(path):
 
 def test_every_prediction_names_files_that_are_there_and_a_kind_that_is_known(modules):
     predictions = yaml.safe_load(modules["verdict"].FROZEN.read_text())
-    assert len({one["id"] for one in predictions}) == len(predictions) == 14
+    assert len({one["id"] for one in predictions}) == len(predictions) == 13
     names = {path.stem for path in FILES}
     for one in predictions:
         assert {name.strip() for name in one["experiment"].split(",")} <= names
@@ -98,8 +98,17 @@ def move(analysis):
 
 def test_tree_rank_perceptron_code_and_heads_are_decided_by_the_runs_that_are_there(modules):
     decide = modules["decide"]
-    assert decide.tree([runs("structure")], best_between=[0.4, 0.85]).held
-    assert not decide.tree([runs("structure")], best_between=[0.6, 0.85]).held
+    found = decide.tree([runs("structure")], rank=64, best_between=[0.4, 0.85])
+    assert found.held
+    assert "at layer 3, " in found.shown
+    assert not decide.tree([runs("structure")], rank=64, best_between=[0.6, 0.85]).held
+    (own,) = decide._own([runs("structure")], "tree_distance")
+    notes = {"ranks": {"64": {"best_layer_on_dev": "2"}}}
+    assert (
+        "at layer 2, " in decide.tree([[own.model_copy(update={"notes": notes})]], rank=64, best_between=[0, 1]).shown
+    )
+    assert not decide.rank([runs("structure")], rank=8, within=0.02).held
+    assert decide.rank([runs("structure")], rank=8, within=0.5).held
     assert decide.selective([runs("sweep")], at_most_better=0.03, at_least_less_selective=0.1).held
     assert not decide.selective([runs("sweep")], at_most_better=0.001, at_least_less_selective=0.1).held
     assert decide.shorter_code([runs("online")]).held

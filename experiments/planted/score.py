@@ -172,8 +172,9 @@ def tree_rows(results: Path) -> Iterator[dict[str, Any]]:
     for one in probes.read_analyses("planted_tree", results):
         name, twin = one.config["encoder"]["name"].removeprefix(PREFIX), one.config["encoder"].get("twin")
         (chain,) = one.select(variant="chain", metric="uuas")
+        full = max(map(int, one.notes["ranks"]))
         for layer in range(NUM_BLOCKS + 1):
-            (found,) = one.select(variant="task", metric="uuas", layer=layer, at={"rank": "full"})
+            (found,) = one.select(variant="task", metric="uuas", layer=layer, at={"rank": full})
             yield {
                 "encoder": "untrained" if twin else name,
                 "layer": layer,

@@ -64,6 +64,8 @@ def grow(small: BertForMaskedLM, *, layers: int, seed: int) -> BertForMaskedLM:
     normalised already, and training goes on from about the loss it had.
     """
     config, has = small.config, small.config.num_hidden_layers
+    if layers == has:
+        return small
     whole = make_model(layers=layers, dim=config.hidden_size, vocabulary=config.vocab_size, seed=seed)
     old, weights = small.state_dict(), whole.state_dict()
     for name in weights:

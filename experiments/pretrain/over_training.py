@@ -1,4 +1,4 @@
-"""What probes read at every layer while an encoder is trained: its checkpoints, then its last weights.
+"""What probes read at every layer while an encoder is trained: all its checkpoints.
 
 PROBES_DATA=... python experiments/pretrain/over_training.py FOLDER     # of a training; writes JSON and figure
 python experiments/pretrain/over_training.py --draw                     # the figure again, from the JSON
@@ -51,13 +51,8 @@ def measure(folder: Path, treebank: str) -> dict[str, Any]:
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     corpus = probes.read_corpus(treebank)
     steps = sorted(int(path.name.removeprefix("step-")) for path in (folder / "checkpoints").iterdir())
-    rows = [
-        row
-        for step in steps
-        for row in probe_layers(folder / "checkpoints" / f"step-{step}", corpus, step=step)
-        if step < plan["steps"]
-    ]
-    rows += probe_layers(folder / "final", corpus, step=plan["steps"])
+    # The last of them are the weights with which the training ended.
+    rows = [row for step in steps for row in probe_layers(folder / "checkpoints" / f"step-{step}", corpus, step=step)]
     return {"plan": plan, "loss": mean_losses(folder / "loss.csv"), "rows": rows}
 
 

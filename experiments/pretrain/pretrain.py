@@ -34,6 +34,8 @@ TREEBANK = "ud-english-ewt/en_ewt-ud-train.conllu"
 # Steps between two places from which a killed training goes on.
 STEPS_IN_EPOCH = 200
 PLAN = "plan.json"
+# Of a text, with its two ends.
+FEWEST_PIECES = 8
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -74,19 +76,26 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _growth(text: str) -> tuple[int, int, int]:
-    layers, steps, *length = map(int, text.split(":"))
-    return layers, steps, *(length or [SHORT])
+    numbers = text.split(":")
+    if len(numbers) not in (2, 3) or not all(number.isdecimal() and int(number) for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f"expected BLOCKS:STEPS or BLOCKS:STEPS:LENGTH, such as 3:5500:32, not {text!r}"
+        )
+    layers, steps, length = (*map(int, numbers), SHORT)[:3]
+    return layers, steps, length
 
 
 def _check_growth(plan: Plan) -> None:
     """Raises ConfigError for stages that cannot follow each other."""
     stages = plan.stages
     grows = all(after.layers % before.layers == 0 for before, after in pairwise(stages))
-    if not grows or any(stage.first >= stage.end for stage in stages):
+    are_read = all(FEWEST_PIECES <= stage.length <= plan.long for stage in stages)
+    if not grows or not are_read or any(stage.first >= stage.end for stage in stages):
         given = " ".join(f"{layers}:{steps}:{length}" for layers, steps, length in plan.growth)
         raise ConfigError(
             f"--grow should name stages whose blocks divide those of the next one, up to --layers {plan.layers}, with "
-            f"fewer steps in all than --steps {plan.steps}, but is {given}. Give, for example, --grow 3:300 6:300:64."
+            f"fewer steps in all than --steps {plan.steps} and texts of {FEWEST_PIECES} to {plan.long} pieces, but is "
+            f"{given}. Give, for example, --grow 3:300 6:300:64."
         )
 
 

@@ -62,32 +62,41 @@ def _interval(one: Finding) -> str:
     return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
-def tree(found: Sequence[Sequence[Found]], *, best_between: Sequence[float]) -> Decision:
-    """The best layer lies between two shares of the depth, above the chain, and the last is below it."""
+def tree(found: Sequence[Sequence[Found]], *, rank: int, best_between: Sequence[float]) -> Decision:
+    """The layer that dev chose lies between two shares of the depth, above the chain, and the last is below it."""
     (analysis,) = _own(found, "tree_distance")
-    by_layer = {one.layer: one for one in analysis.select(variant="task", metric="uuas", at={"rank": 64})}
-    best, last = max(by_layer.values(), key=lambda one: one.value or 0), by_layer[max(by_layer)]
+    last = len(analysis.layers) - 1
+    chosen, top = _uuas(analysis, rank), _uuas(analysis, rank, layer=last)
     (chain,) = analysis.select(variant="chain", metric="uuas")
     low, high = best_between
-    is_there = low <= best.layer / max(by_layer) <= high
-    shown = f"{_interval(best)} at layer {best.layer}, {_interval(last)} at the last, chain {chain.value:.2f}"
-    return Decision(is_there and best.low > chain.high and last.high < best.low, shown)
+    is_there = low <= chosen.layer / last <= high
+    layer = analysis.layers[chosen.layer]
+    shown = f"{_interval(chosen)} at layer {layer}, {_interval(top)} at the last, chain {chain.value:.2f}"
+    return Decision(is_there and chosen.low > chain.high and top.high < chosen.low, shown)
 
 
 def rank(found: Sequence[Sequence[Found]], *, rank: int, within: float) -> Decision:
-    """At the best layer of the full rank, a low rank is as good within a tolerance."""
+    """At the layer that dev chose for the largest rank, a low rank is as good within a tolerance."""
     (analysis,) = _own(found, "tree_distance")
-    full = analysis.select(variant="task", metric="uuas", at={"rank": "full"})
-    best = max(full, key=lambda one: one.value or 0)
-    (some,) = analysis.select(variant="task", metric="uuas", layer=best.layer, at={"rank": rank})
-    return Decision(best.value - some.value <= within, f"{some.value:.3f} and {best.value:.3f} at layer {best.layer}")
+    full = _uuas(analysis, max(map(int, analysis.notes["ranks"])))
+    some = _uuas(analysis, rank, layer=full.layer)
+    layer = analysis.layers[full.layer]
+    return Decision(full.value - some.value <= within, f"{some.value:.3f} and {full.value:.3f} at layer {layer}")
+
+
+def _uuas(analysis: Analysis, rank: int, *, layer: int | None = None) -> Any:
+    """UUAS on test of a rank, by default at the layer that is best on dev."""
+    if layer is None:
+        layer = analysis.layers.index(analysis.notes["ranks"][str(rank)]["best_layer_on_dev"])
+    return analysis.select(variant="task", metric="uuas", layer=layer, at={"rank": rank})[0]
 
 
 def selective(found: Sequence[Sequence[Found]], *, at_most_better: float, at_least_less_selective: float) -> Decision:
-    """Where the linear probe is best: what the largest perceptron adds, and what it loses in selectivity."""
+    """Where dev says that the linear probe is best: what the largest perceptron adds, and loses in selectivity."""
     (analysis,) = _own(found)
     full = {"axis": "rank", "rank": "full"}
-    layer = max(analysis.select(variant="task", metric="accuracy", at=full), key=lambda one: one.value or 0).layer
+    dev = analysis.select(variant="task", metric="accuracy", at=full, split="dev")
+    layer = max(dev, key=lambda one: one.value or 0).layer
     sizes = [one.at["hidden"] for one in analysis.select(variant="task", metric="accuracy", at={"axis": "hidden"})]
     read = {
         (name, variant): analysis.select(variant=variant, metric="accuracy", layer=layer, at=where)[0].value

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from probes.errors import CorpusError
-from probes.planted import BITS, LABELS, LONGEST, NUM_WORDS, SHORTEST, word_bits, word_names, word_shares
+from probes.planted import LONGEST, NUM_WORDS, SHORTEST, word_bits, word_names, word_shares
 from probes.seed import generator
 from probes.types import Corpus, Sentence, Tree
 
@@ -39,10 +39,10 @@ def generate_planted(size: int = 3000, seed: int = 0) -> Corpus:
 def _draw(size: int, seed: int) -> Iterator[Sentence]:
     stream, names, shares = generator(seed, "corpus.planted", size), word_names(), word_shares()
     source, own, kind, role = word_bits()
-    assert len(LABELS) == len(BITS) + 1
+    of_role = role * shares / (role @ shares)
     for number in range(size):
         others = stream.choice(NUM_WORDS, size=int(stream.integers(SHORTEST, LONGEST + 1)) - 1, p=shares)
-        words = np.array([stream.choice(NUM_WORDS, p=role * shares / (role @ shares)), *others])
+        words = np.array([stream.choice(NUM_WORDS, p=of_role), *others])
         context = source[words[:-1]]
         columns = {
             "context": ("_", *map(str, context)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from tokenizers import Encoding
 
 from probes.encoder.output import MaskedHead
@@ -25,7 +25,17 @@ class Blank:
     """The pieces that are [MASK]: this one and those of its word behind it."""
 
 
-def pseudo_log_likelihood(head: MaskedHead, texts: Sequence[str]) -> Float[np.ndarray, "layer text"]:
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """What an encoder makes of some texts."""
+
+    nats: Float[np.ndarray, "layer text"]
+    """Pseudo-log-likelihood, by the head on every layer."""
+    num_pieces: Int[np.ndarray, " text"]
+    """Special pieces counted too."""
+
+
+def pseudo_log_likelihood(head: MaskedHead, texts: Sequence[str]) -> Likelihood:
     """Sum over pieces of ln P(piece | the rest of the text), as the head reads it from every layer; the last is the
     encoder's own output, those below are what it would say if its blocks ended there ("logit lens").
 
@@ -43,13 +53,13 @@ def pseudo_log_likelihood(head: MaskedHead, texts: Sequence[str]) -> Float[np.nd
             )
     blanks = [blank for number, one in enumerate(encodings) for blank in _blanks(number, one.word_ids)]
     totals = np.zeros((len(encoder.layers), len(texts)))
-    lengths = [len(encodings[blank.text].ids) for blank in blanks]
-    for batch in plan_batches(lengths, encoder.config.batch_pieces):
+    num_pieces = np.asarray([len(one.ids) for one in encodings])
+    for batch in plan_batches(num_pieces[[blank.text for blank in blanks]], encoder.config.batch_pieces):
         chosen = [blanks[number] for number in batch]
         found = _predict(head, chosen, [encodings[blank.text] for blank in chosen])
         for place, blank in enumerate(chosen):
             totals[:, blank.text] += found[:, place]
-    return totals
+    return Likelihood(totals, num_pieces)
 
 
 def _blanks(text: int, words: Sequence[int | None]) -> Iterator[Blank]:

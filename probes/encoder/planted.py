@@ -5,11 +5,11 @@ places. An attention head that looks at one place copies; a perceptron adds, tak
 gelu(x) - gelu(-x) = x, and gelu(x) + gelu(-x) is |x| for large x.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from jaxtyping import Float
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
@@ -26,10 +26,8 @@ NUM_PLACES = LONGEST + 2
 NUM_RANDOM = 40
 # Pairs of dims by what they hold.
 CONSTANT, SOURCE, OWN, KIND, ROLE, CONTEXT, PARITY, COPY = range(8)
-RANDOM = 8
-PLACE = RANDOM + NUM_RANDOM
+PLACE = 8 + NUM_RANDOM
 HEAD_PLACE = PLACE + NUM_PLACES
-NUM_PAIRS = HEAD_PLACE + NUM_PLACES
 NUM_HEADS, DIM = 4, 160
 HEAD_DIMS = DIM // NUM_HEADS
 # What tells two attention scores apart, so that nothing is left for the second; how steep the GELU of a sum is.
@@ -43,11 +41,13 @@ def planted_folder(name: str) -> Path:
     """
     planting = find_planting(name)
     folder = probes_home() / "planted" / f"{name}-{VERSION}"
-    if not (folder / "config.json").is_file():
-        working = folder.with_name(f".{folder.name}")
-        save_planted(planting, working)
-        shutil.rmtree(folder, ignore_errors=True)
-        working.rename(folder)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.is_dir():
+                working = folder.with_suffix(".part")
+                save_planted(planting, working)
+                working.rename(folder)
     return folder
 
 

@@ -4,7 +4,7 @@ No probe is fitted and no label is read: this is what the encoder's output prefe
 beside what a probe can read from its states.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from probes.method.subject import Findings, Subject
 from probes.metric.interval import percentile_interval, resample_means
 from probes.result import Finding, Panel
 from probes.seed import generator
+from probes.task.pair import GOOD, find_partners
 from probes.types import Corpus, Sentence
 
 PAIRS = "minimal_pair"
@@ -77,18 +78,17 @@ def apply_likelihood(subject: Subject, settings: LikelihoodSettings) -> Findings
     pairs = draw_pairs(subject.corpus, settings.pairs, subject.seed)
     texts = [one.plain for part in (pairs.good, pairs.bad) for one in part]
     subject.notify(f"likelihood: {len(pairs.good)} pairs")
-    scores = pseudo_log_likelihood(head, texts)
-    good, bad = np.split(scores, 2, axis=1)
-    lengths = np.asarray([len(one.ids) for one in subject.encoder.cut_into_pieces(texts)], dtype=np.float64)
-    shorter = prefer(*np.split(-lengths, 2))
-    rows = [*_rows(pairs, prefer(good, bad), shorter, seed=subject.seed)]
+    found = pseudo_log_likelihood(head, texts)
+    by_layer = prefer(*np.split(found.nats, 2, axis=1))
+    shorter = prefer(*np.split(-found.num_pieces.astype(np.float64), 2))
+    rows = tuple(_rows(pairs, by_layer, shorter, seed=subject.seed))
     notes = {
         "pairs": len(pairs.good),
-        "paradigms": sum(paradigm is not None for _, paradigm in pairs.members()),
+        "paradigms": len({one.attributes.get("paradigm") for one in pairs.good}),
         "chance": "half of the pairs",
         "length": "always prefers the sentence with fewer pieces",
     }
-    return Findings(tuple(rows), PANELS, notes)
+    return Findings(rows, PANELS, notes)
 
 
 METHOD = Method(LikelihoodSettings, apply_likelihood)
@@ -108,29 +108,19 @@ def draw_pairs(corpus: Corpus, size: int, seed: int) -> Pairs:
 
     Raises TaskError for a pair that is not one good and one bad sentence.
     """
-    by_pair: dict[str, dict[str, Sentence]] = {}
-    sentences = [one for split in corpus.splits.values() for one in split]
-    for one in sentences:
-        by_pair.setdefault(one.attributes.get("pair", one.id), {})[one.attributes.get("label", "")] = one
-    if odd := next((name for name, pair in by_pair.items() if set(pair) != {"good", "bad"}), None):
-        raise TaskError(
-            f"Method 'likelihood' needs one good and one bad sentence in each pair, but pair {odd!r} of corpus "
-            f"{corpus.name!r} has {', '.join(sorted(map(repr, by_pair[odd])))}. Read it with the reader 'pairs'."
-        )
-    chosen = [pair for names in _by_paradigm(by_pair).values() for pair in _draw(names, size, seed)]
-    return Pairs(tuple(by_pair[name]["good"] for name in chosen), tuple(by_pair[name]["bad"] for name in chosen))
+    every = [one for split in corpus.splits.values() for one in split]
+    labels = [one.attributes.get("label", "") for one in every]
+    partners = find_partners(PAIRS, [one.attributes.get("pair", one.id) for one in every], labels)
+    paradigms: dict[str, list[int]] = {}
+    for number in np.flatnonzero(np.asarray(labels) == GOOD).tolist():
+        paradigms.setdefault(every[number].attributes.get("paradigm", ""), []).append(number)
+    chosen = [number for _, numbers in sorted(paradigms.items()) for number in _draw(numbers, size, seed)]
+    return Pairs(tuple(every[one] for one in chosen), tuple(every[partners[one]] for one in chosen))
 
 
-def _by_paradigm(by_pair: Mapping[str, Mapping[str, Sentence]]) -> dict[str, list[str]]:
-    named: dict[str, list[str]] = {}
-    for name, pair in by_pair.items():
-        named.setdefault(pair["good"].attributes.get("paradigm", ""), []).append(name)
-    return dict(sorted(named.items()))
-
-
-def _draw(names: Sequence[str], size: int, seed: int) -> list[str]:
-    order = generator(seed, "likelihood.pairs").permutation(len(names))[:size]
-    return [names[int(number)] for number in np.sort(order)]
+def _draw(numbers: Sequence[int], size: int, seed: int) -> list[int]:
+    order = generator(seed, "likelihood.pairs").permutation(len(numbers))[:size]
+    return np.asarray(numbers)[np.sort(order)].tolist()
 
 
 def _check_subject(subject: Subject) -> None:

@@ -20,6 +20,7 @@ CITED = {
     "sweep": ("hewitt-liang-2019", "pimentel-etal-2020"),
     "use": ("elazar-etal-2021",),
 }
+WITHOUT_PROBES = {"geometry", "heads", "likelihood"}
 FEWEST_DRAWS, FEWEST_TWINS = 5, 3
 SPECIAL = {mark: f"\\{mark}" for mark in "&%$#_{}"}
 
@@ -45,14 +46,13 @@ def checklist(found: Sequence[Record | Analysis]) -> Iterator[tuple[str, bool]]:
         return
     draws = [one.config["task"]["draws"] for one in records if one.config["task"]["controls"]]
     yield f"a control task, at least {FEWEST_DRAWS} draws", bool(draws) and min(draws) >= FEWEST_DRAWS
-    rows = [row for one in records for row in one.probes if row.variant == "task"]
-    yield "every probe of the task has converged", all(row.converged for row in rows)
+    rows = [row for one in records for row in one.probes if row.variant == "task" and row.gap is not None]
+    yield "probes of the task have an optimum, and every one is near it", bool(rows) and all(r.converged for r in rows)
     yield (
         "intervals resample clusters larger than an example",
         all(score.groups < score.n for one in records for score in one.select(variant="task")),
     )
     yield "no sentence of test stands in train", not any(one.overlaps.get("test in train") for one in records)
-    yield "settings and layers were chosen on dev (always so here)", True
 
 
 def _describe_data(found: Sequence[Record | Analysis]) -> Iterator[str]:
@@ -69,20 +69,27 @@ def _describe_data(found: Sequence[Record | Analysis]) -> Iterator[str]:
 
 
 def _encoder(one: Record | Analysis) -> str:
-    """Name and the first digits of the hash of the weights; a twin is told of elsewhere."""
+    """Name and revision; a twin is told of elsewhere."""
     encoder = one.config["encoder"]
     revision = f", revision {encoder['revision']}" if encoder.get("revision") else ""
     return f"{encoder['name']}{revision}"
 
 
 def _describe_fit(one: Record | Analysis) -> Iterator[str]:
+    """How probes are fitted; nothing of a method that fits none."""
+    if isinstance(one, Analysis) and one.method in WITHOUT_PROBES:
+        return
     fit = one.config["fit"]
     kinds = {"linear": "linear probes", "mlp": f"perceptrons with {_list(fit['hidden'])} hidden units"}
-    optimum = "solved to their optimum" if fit["solver"] == "exact" else f"fitted for {fit['epochs']} epochs"
+    states = "states as they are" if fit["features"] == "raw" else "states standardised on train"
+    optimum = "solved to their optimum" if fit["solver"] == "exact" else f"fitted for up to {fit['epochs']} epochs"
+    if fit["solver"] == "stack" and fit["min_steps"] > 1:
+        optimum += f" or {fit['min_steps']} steps, whichever is more"
     penalties = _list(f"{value:g}" for value in fit["l2"])
+    chosen = f"chosen on dev for each layer among {penalties}" if len(fit["l2"]) > 1 else f"of {penalties}"
     yield (
-        f"We use {kinds.get(fit['probe'], fit['probe'])} on standardised states, {optimum}, with an L2 penalty of "
-        f"{penalties} chosen on dev for each layer; test is read once, when everything is chosen."
+        f"We use {kinds.get(fit['probe'], fit['probe'])} on {states}, {optimum}, with an L2 penalty {chosen}; test is "
+        f"read once, when everything is chosen."
     )
 
 
@@ -106,7 +113,7 @@ def _describe_analyses(found: Sequence[Record | Analysis]) -> Iterator[str]:
     for method in dict.fromkeys(one.method for one in found if isinstance(one, Analysis)):
         cited = f" \\citep{{{','.join(CITED[method])}}}" if method in CITED else ""
         yield f"The analysis is \\emph{{{method}}}{cited}."
-    yield f"Intervals are {100 * LEVEL:.0f}\\% percentile bootstraps over groups ({RESAMPLES:,} resamples)."
+    yield f"Intervals, unless said otherwise, are {100 * LEVEL:.0f}\\% percentile bootstraps over groups."
 
 
 def _list(names: Any) -> str:

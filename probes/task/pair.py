@@ -35,20 +35,24 @@ def _with_partners(task: Task, rows: Rows, sentences: Sequence) -> Rows:
         f"paradigm:{paradigm}": np.asarray([one == paradigm for one in paradigms])
         for paradigm in sorted({one for one in paradigms if one})
     }
-    return replace(rows, partner=find_partners(task, names, rows.labels), subsets={**rows.subsets, **subsets})
+    labels = [task.labels[label] for label in rows.labels.tolist()]
+    return replace(rows, partner=find_partners(task.name, names, labels), subsets={**rows.subsets, **subsets})
 
 
-def find_partners(task: Task, names: Sequence[str], labels: Int[np.ndarray, " example"]) -> Int[np.ndarray, " example"]:
-    """The number of the other example of each pair."""
+def find_partners(task: str, names: Sequence[str], labels: Sequence[str]) -> Int[np.ndarray, " example"]:
+    """The number of the other example of each pair, `good` for `bad` and the other way round.
+
+    Raises TaskError for a pair that is not one of each.
+    """
     members: dict[str, list[int]] = {}
     for number, name in enumerate(names):
         members.setdefault(name, []).append(number)
     partner = np.empty(len(names), dtype=np.int64)
     for name, pair in members.items():
-        found = sorted(task.labels[int(labels[number])] for number in pair)
+        found = sorted(labels[number] for number in pair)
         if found != [BAD, GOOD]:
             raise TaskError(
-                f"Task {task.name!r} needs one good and one bad sentence in each pair, but pair {name!r} has "
+                f"Task {task!r} needs one good and one bad sentence in each pair, but pair {name!r} has "
                 f"{', '.join(found)}. Complete it, or leave it out."
             )
         partner[pair] = pair[::-1]

@@ -14,7 +14,7 @@ TEXTS = ["the dog sees a cat", "x12", "a small zebra runs often and often", "The
 
 
 def score(folder, texts, **settings):
-    return pseudo_log_likelihood(load_head(load_encoder(EncoderConfig(name=str(folder), **settings))), texts)
+    return pseudo_log_likelihood(load_head(load_encoder(EncoderConfig(name=str(folder), **settings))), texts).nats
 
 
 @pytest.fixture(scope="module")

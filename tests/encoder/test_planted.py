@@ -1,5 +1,9 @@
 """Planted encoders hold at every layer what is said of them, and nothing else."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +114,16 @@ def test_plain_transformers_reads_the_folder_and_it_is_made_once():
     assert planted_folder("used") == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
     assert AutoModel.from_pretrained(folder).config.num_hidden_layers == NUM_BLOCKS
+
+
+@pytest.mark.slow
+def test_two_processes_that_ask_at_once_have_one_whole_encoder(tmp_path):
+    code = "import probes; print(len(probes.load_encoder('planted:late')(['w1 w2']).hidden_states))"
+    environment = {**os.environ, "PROBES_HOME": str(tmp_path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    children = [subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(2)]
+    assert [(child.communicate()[0], child.returncode) for child in children] == [("7\n", 0)] * 2
+    assert sorted(path.name for path in (tmp_path / "planted").iterdir()) == ["late-1", "late-1.lock"]
 
 
 def test_unknown_name_lists_the_known_ones():

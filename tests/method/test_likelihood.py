@@ -115,8 +115,8 @@ def test_half_a_pair_is_an_error(corpus):
     with pytest.raises(TaskError) as error:
         draw_pairs(broken, 2, seed=0)
     assert str(error.value) == (
-        "Method 'likelihood' needs one good and one bad sentence in each pair, but pair 'swap-2' of corpus 'pairs' "
-        "has 'good'. Read it with the reader 'pairs'."
+        "Task 'minimal_pair' needs one good and one bad sentence in each pair, but pair 'swap-2' has good. "
+        "Complete it, or leave it out."
     )
 
 

@@ -35,12 +35,21 @@ def test_latex_specials_are_escaped(records):
 
 def test_analysis_cites_its_method():
     fit = {"probe": "linear", "solver": "exact", "hidden": [], "epochs": 4, "l2": [0.001, 0.1]}
+    fit |= {"features": "white", "min_steps": 1}
     made = make([], [find("task", 0.5, layer=0)])
     made = made.model_copy(update={"config": made.config | {"fit": fit}, "method": "online"})
     text = write_methods([made])
     assert "The analysis is \\emph{online} \\citep{voita-titov-2020}." in text
     assert "@inproceedings{voita-titov-2020," in text
-    assert "linear probes on standardised states, solved to their optimum, with an L2 penalty of 0.001 and 0.1" in text
+    told = "linear probes on states standardised on train, solved to their optimum, with an L2 penalty chosen on dev "
+    assert told + "for each layer among 0.001 and 0.1; test" in text
+    raw = made.config | {"fit": fit | {"features": "raw", "solver": "stack", "l2": [0.1], "min_steps": 500}}
+    text = write_methods([made.model_copy(update={"config": raw})])
+    told = (
+        "on states as they are, fitted for up to 4 epochs or 500 steps, whichever is more, with an L2 penalty of 0.1;"
+    )
+    assert told in text
+    assert "probes on" not in write_methods([made.model_copy(update={"method": "heads"})])
 
 
 def test_every_citation_has_an_entry():
@@ -60,5 +69,13 @@ def test_list_holds_where_it_should_and_not_where_not(records):
     for overlaps, holds in (({}, True), ({"test in train": 3}, False)):
         changed = [record.model_copy(update={"overlaps": overlaps}) for record in records]
         assert dict(checklist(changed))["no sentence of test stands in train"] is holds
+    near = "probes of the task have an optimum, and every one is near it"
+    for gap, converged, holds in ((0.001, True, True), (0.5, False, False), (None, False, False)):
+        row = {"gap": gap, "converged": converged}
+        changed = [
+            record.model_copy(update={"probes": tuple(one.model_copy(update=row) for one in record.probes)})
+            for record in records
+        ]
+        assert dict(checklist(changed))[near] is holds
     other = [records[0], records[1].model_copy(update={"environment": {"commit": "another"}})]
     assert not dict(checklist(other))["one state of the code made all runs, and its commit is recorded"]
