@@ -51,6 +51,8 @@ def _draw(size: int, seed: int) -> Iterator[Sentence]:
             "position": tuple(str(int(place < SHORTEST)) for place in range(len(words))),
             "absent": tuple(map(str, stream.integers(2, size=len(words)))),
         }
+        # Structural probes ask which words are punctuation: none.
+        columns["upos"] = ("X",) * len(words)
         heads = attach(role[words])
         yield Sentence(
             f"planted-{number:06d}",

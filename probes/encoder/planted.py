@@ -25,8 +25,8 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 NUM_PLACES = LONGEST + 2
 NUM_RANDOM = 40
 # Pairs of dims by what they hold.
-CONSTANT, SOURCE, OWN, KIND, ROLE, CONTEXT, PARITY, COPY = range(8)
-PLACE = 8 + NUM_RANDOM
+CONSTANT, SOURCE, OWN, ROLE, CONTEXT, PARITY, COPY = range(7)
+PLACE = 7 + NUM_RANDOM
 HEAD_PLACE = PLACE + NUM_PLACES
 NUM_HEADS, DIM = 4, 160
 HEAD_DIMS = DIM // NUM_HEADS
@@ -90,16 +90,16 @@ def _set(vector: Tensor, pair: int, value: float) -> None:
 
 
 def _plant_embeddings(embeddings: Any, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Each word has its bits, a constant and random signs; each place a pair of its own."""
+    """Each word has a constant, its bits but the kind, which stands nowhere, and random signs; each place a pair."""
     tables = (embeddings.word_embeddings, embeddings.position_embeddings, embeddings.token_type_embeddings)
     for table in tables:
         table.weight.zero_()
     words, places, _ = (table.weight for table in tables)
-    bits = 2 * word_bits() - 1
+    source, own, _, role = 2 * word_bits() - 1
     signs = 2 * generator(0, "planted.signs").integers(2, size=(NUM_WORDS, NUM_RANDOM)) - 1
     for number, word in enumerate(word_names()):
         vector = words[tokenizer.convert_tokens_to_ids(word)]
-        values = [1, *bits[:, number], 0, 0, 0, *signs[number]]
+        values = [1, source[number], own[number], role[number], 0, 0, 0, *signs[number]]
         for pair, value in enumerate(values):
             _set(vector, pair, float(value))
     for place in range(NUM_PLACES):

@@ -65,7 +65,8 @@ def _describe_data(found: Sequence[Record | Analysis]) -> Iterator[str]:
     )
     if twins := {(t["kind"], t["seed"]) for one in found if (t := one.config["encoder"].get("twin"))}:
         kinds = dict.fromkeys(kind.replace("_", " ") for kind, _ in sorted(twins))
-        yield f"Beside the encoder stand {len(twins)} copies of it ({_list(kinds)}) whose weights never saw text."
+        number = "stands 1 copy" if len(twins) == 1 else f"stand {len(twins)} copies"
+        yield f"Beside the encoder {number} of it ({_list(kinds)}) whose weights never saw text."
 
 
 def _encoder(one: Record | Analysis) -> str:

@@ -69,6 +69,12 @@ def test_labels_are_in_dims_of_their_own_where_they_are_linear_and_in_none_where
         assert np.abs(one).min() > THERE or np.abs(one).max() < GONE
 
 
+def test_the_kind_of_a_word_stands_in_no_dim(states):
+    kinds = signs("word")
+    likeness = np.abs(np.sign(states["nothing"][0]).T @ kinds) / len(kinds)
+    assert likeness.max() < 0.5
+
+
 @pytest.mark.parametrize("layer", range(NUM_BLOCKS + 1))
 def test_parity_is_the_product_of_two_dims_where_it_is_not_linear(layer, states):
     if PLANTINGS["parity"].truth("parity", layer) == "nonlinear":

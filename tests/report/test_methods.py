@@ -19,7 +19,8 @@ def test_paragraph_names_encoder_corpus_task_probe_twins_and_control(records):
     assert "from the output of the embeddings (layer 0) to block 12" in paragraph
     assert "ask of each layer pos." in paragraph
     twins = {record.config["encoder"]["twin"]["seed"] for record in records if record.config["encoder"]["twin"]}
-    assert f"Beside the encoder stand {len(twins)} copies of it (untrained)" in paragraph
+    number = "stands 1 copy" if len(twins) == 1 else f"stand {len(twins)} copies"
+    assert f"Beside the encoder {number} of it (untrained)" in paragraph
     draws = records[0].config["task"]["draws"]
     assert f"on {draws} drawn control tasks (word type; \\citealp{{hewitt-liang-2019}})" in paragraph
     score = records[0].select(variant="task")[0]
