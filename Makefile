@@ -1,6 +1,8 @@
 PYTHON ?= python3
 # Test processes.
 WORKERS ?= 2
+# What `make reproduce` probes: a name on the Hub, a folder, or pkg:package/folder.
+ENCODER ?= bert-base-uncased
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,9 +51,8 @@ docs: $(STAMP) ## how-to pages and the reference, into site/
 paper: ## paper/main.pdf, its numbers taken from results/
 	$(MAKE) -C paper
 
-reproduce: $(STAMP) ## every experiment, then tables, figures and page
-	$(BIN)/probes run experiments/*.yaml
-	$(BIN)/probes report
+reproduce: $(STAMP) ## every experiment with ENCODER, then scores, verdicts, tables, figures and page; killed, it goes on
+	$(BIN)/python experiments/reproduce.py --encoder $(ENCODER)
 
 clean: ## what tools left behind; keeps .venv, results/ and wandb/
 	rm -rf build dist site .pytest_cache .ruff_cache .hypothesis lightning_logs

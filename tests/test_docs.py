@@ -18,7 +18,7 @@ PAGES = sorted((CHECKOUT / "docs").glob("*.md"))
 OTHERS = [
     CHECKOUT / name for name in ("README.md", "experiments/sweep.md", "experiments/README.md", "experiments/METHODS.md")
 ]
-PROGRAMS = {"make", "probes", "torchrun", "srun", "sbatch", "wandb"}
+PROGRAMS = {"make", "probes", "python", "torchrun", "srun", "sbatch", "wandb"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -41,6 +41,11 @@ def probes_words(line: str) -> list[str]:
 
 def test_every_program_is_one_that_is_known():
     assert {shlex.split(line)[0] for line in commands()} == PROGRAMS
+
+
+def test_every_script_is_there():
+    scripts = [shlex.split(line)[1] for line in commands() if line.startswith("python ")]
+    assert [script for script in scripts if not (CHECKOUT / script).is_file()] == []
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,170 @@
-"""The planted experiments are files that can be run."""
+"""The planted experiments are files that can be run, and each reading is decided by the numbers that it names."""
+
+import importlib
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from probes.config import read_experiment
+from probes.planted import LABELS, NUM_BLOCKS, PLANTINGS
 from tests.conftest import CHECKOUT
 
-FILES = sorted((CHECKOUT / "experiments" / "planted").glob("*.yaml"))
+FOLDER = CHECKOUT / "experiments" / "planted"
+FILES = sorted(FOLDER.glob("*.yaml"))
+NAMES = ("readings", "score", "show")
+
+
+@pytest.fixture(scope="module")
+def modules():
+    sys.path.insert(0, str(FOLDER))
+    try:
+        yield {name: importlib.import_module(name) for name in NAMES}
+    finally:
+        sys.path.remove(str(FOLDER))
+        for name in NAMES:
+            sys.modules.pop(name)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_file_is_valid_and_names_its_schema(path):
     assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../experiment.schema.json\n")
     assert read_experiment(path).question.endswith("?")
+
+
+class Found:
+    """Numbers by variant and metric, the same at every layer."""
+
+    def __init__(self, rows: dict[tuple[str, str], tuple[float, float, float]]) -> None:
+        self.rows = rows
+
+    def select(self, *, variant, metric="accuracy", layer=None, split="test"):
+        low, value, high = self.rows[variant, metric]
+        return [SimpleNamespace(low=low, value=value, high=high)]
+
+
+def around(value: float) -> tuple[float, float, float]:
+    return value - 0.05, value, value + 0.05
+
+
+# What every reading takes for something that is there.
+CURVE = {
+    ("task", "accuracy"): around(0.9),
+    ("majority", "accuracy"): around(0.5),
+    ("word_majority", "accuracy"): around(0.6),
+    ("selectivity", "accuracy"): around(0.3),
+}
+CODE = {
+    ("task", "compression"): around(3.0),
+    ("word_type", "compression"): around(2.0),
+    ("task", "compression_of_entropy"): around(1.5),
+}
+INFORMATION = {
+    ("task", "v_information_bits"): around(0.5),
+    ("task", "conditional_v_information_bits"): around(0.2),
+}
+# The number that makes one reading say no, and no other.
+SPOILS = {
+    "accuracy above the majority": ("linear", ("majority", "accuracy"), 0.88),
+    "accuracy above the majority of each word": ("linear", ("word_majority", "accuracy"), 0.88),
+    "accuracy above untrained twins": ("twins", ("task", "accuracy"), 0.88),
+    "selectivity above 0": ("linear", ("selectivity", "accuracy"), 0.04),
+    "perceptron above the majority": ("perceptron", ("majority", "accuracy"), 0.88),
+    "selectivity of the perceptron above 0": ("perceptron", ("selectivity", "accuracy"), 0.04),
+    "code shorter than the entropy": ("online", ("task", "compression_of_entropy"), 1.04),
+    "code shorter than the control's": ("online", ("word_type", "compression"), 2.95),
+    "V-information above 0": ("information", ("task", "v_information_bits"), 0.04),
+    "V-information beyond the embeddings": ("information", ("task", "conditional_v_information_bits"), 0.04),
+}
+
+
+def make_case(modules, encoder="middle", label="context"):
+    twin = {("task", "accuracy"): around(0.55)}
+    return modules["readings"].Case(
+        encoder,
+        label,
+        linear=Found(CURVE),
+        perceptron=Found(CURVE),
+        twins=(Found(twin), Found(twin)),
+        online=Found(CODE),
+        information=Found(INFORMATION),
+    )
+
+
+def test_every_reading_has_a_number_that_spoils_it(modules):
+    assert modules["readings"].READINGS.keys() == SPOILS.keys()
+    case = make_case(modules)
+    assert all(reading(case, 3) for reading in modules["readings"].READINGS.values())
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_a_reading_says_no_when_its_number_does_and_the_others_do_not(modules, name):
+    field, key, value = SPOILS[name]
+    case = make_case(modules)
+    old = getattr(case, field)
+    spoilt = Found({**(old[1] if field == "twins" else old).rows, key: around(value)})
+    case = replace(case, **{field: (old[0], spoilt) if field == "twins" else spoilt})
+    said = {one: reading(case, 3) for one, reading in modules["readings"].READINGS.items()}
+    assert [one for one, yes in said.items() if not yes] == [name]
+
+
+def test_nothing_is_beyond_the_embeddings_at_the_embeddings(modules):
+    assert not modules["readings"].READINGS["V-information beyond the embeddings"](make_case(modules), 0)
+
+
+def test_rates_count_layers_by_what_the_label_is_there(modules, monkeypatch):
+    score = modules["score"]
+    monkeypatch.setattr(score, "READINGS", {"always": lambda case, layer: True, "late": lambda case, layer: layer > 2})
+    cases = [make_case(modules, encoder, label) for encoder in PLANTINGS if encoder != "tree" for label in LABELS]
+    rows = {(row["reading"], row["kind"]): (row["found"], row["of"]) for row in score.rates(cases)}
+    truths = [case.kind(layer) for case in cases for layer in range(NUM_BLOCKS + 1)]
+    for kind in modules["show"].KINDS:
+        assert rows["always", kind] == (truths.count(kind), truths.count(kind))
+    assert rows["late", "word"][0] == rows["late", "word"][1] * 4 // 7
+    assert sum(of for _, of in rows.values()) == 2 * len(truths)
+
+
+def test_layer_errors_are_counted_from_the_block_that_writes(modules, monkeypatch):
+    score = modules["score"]
+    readings = {
+        "right": lambda case, layer: case.kind(layer) == "linear",
+        "early": lambda case, layer: True,
+        "late": lambda case, layer: layer == NUM_BLOCKS,
+        "never": lambda case, layer: False,
+    }
+    monkeypatch.setattr(score, "READINGS", readings)
+    cases = [make_case(modules, encoder) for encoder in ("nothing", "early", "middle")]
+    rows = list(score.layer_errors(cases))
+    assert {row["encoder"] for row in rows} == {"early", "middle"}, "nothing is nowhere to be found"
+    found = {(row["reading"], row["encoder"]): row["error"] for row in rows}
+    for encoder in ("early", "middle"):
+        there = PLANTINGS[encoder].written
+        assert found["right", encoder] == 0
+        assert found["early", encoder] == -there
+        assert found["late", encoder] == NUM_BLOCKS - there
+        assert found["never", encoder] is None
+
+
+def test_table_and_figure_show_every_reading(modules, monkeypatch, tmp_path):
+    readings = modules["readings"].READINGS
+    kinds = modules["show"].KINDS
+    rates = [{"reading": name, "kind": kind, "found": 3, "of": 4} for name in readings for kind in kinds]
+    errors = [
+        {"reading": name, "encoder": "early", "label": "context", "there": 1, "error": error}
+        for name in readings
+        for error in (0, 0, -1, 2, None)
+    ]
+    mix = [{"encoder": "nothing", "written": None, "value": None, "low": None, "high": None}]
+    mix.append({"encoder": "early", "written": 1, "value": 1.004, "low": 0.99, "high": 1.02})
+    tree = [{"encoder": "tree", "layer": 2, "is_there": True, "uuas": 1.0, "chain": 0.355}]
+    use = [{"encoder": "used", "is_used": True, "edited": 2, "effect": -0.5, "low": -0.52, "high": -0.48}]
+    body = {"rates": rates, "layer_errors": errors, "expected_layer": mix, "tree": tree, "use": use}
+    lines = list(modules["show"].write_table(body))
+    assert "| selectivity above 0 | 3/4 | 3/4 | 3/4 | 3/4 | 3/4 | 2 | 1 | 1 | 1 |" in lines
+    assert "| nothing | - | undefined |" in lines
+    assert "| early | 1 | 1.00 [0.99, 1.02] |" in lines
+    assert "| tree | 2 | 1.00, 0.35 |" in lines or "| tree | 2 | 1.00, 0.36 |" in lines
+    assert "| used | yes | 2 | -0.50 [-0.52, -0.48] |" in lines
+    modules["show"].draw(rates, tmp_path / "planted.png")
+    assert (tmp_path / "planted.png").stat().st_size > 10_000

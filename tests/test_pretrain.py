@@ -237,6 +237,23 @@ def test_it_learns_and_keeps_weights_that_plain_transformers_reads(trained):
     assert len(encoder(["the dog sees a cat"]).hidden_states) == 3
 
 
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_it_trains_with_and_without_bfloat16(modules, corpus, tmp_path, monkeypatch, has_bfloat16):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bfloat16)
+    modules["pretrain"].main(arguments(corpus, tmp_path, steps=12, grow="1:4"))
+    assert len(rows(tmp_path)) == 12
+
+
+def test_gradients_are_clipped(modules):
+    model = modules["model"].make_model(layers=1, dim=32, vocabulary=160, seed=0)
+    module = modules["model"].Pretraining(model, modules["schedule"].Plan(10))
+    for value in module.parameters():
+        value.grad = torch.ones_like(value)
+    module.on_before_optimizer_step(torch.optim.SGD(module.parameters(), lr=1.0))
+    norm = sum(value.grad.square().sum() for value in module.parameters()).sqrt()
+    assert norm == pytest.approx(1.0, rel=1e-3)
+
+
 @pytest.mark.slow
 def test_killed_in_the_middle_it_ends_with_the_same_losses_and_weights(trained, corpus, tmp_path):
     command = [sys.executable, str(FOLDER / "pretrain.py"), *arguments(corpus, tmp_path)]

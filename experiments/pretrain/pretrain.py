@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from model import LARGEST_NORM, Keeper, Pretraining, grow, make_model
+from model import Keeper, Pretraining, grow, make_model
 from pytorch_lightning.callbacks import ModelCheckpoint
 from schedule import SHORT, Plan, Stage, Steps
 from text import SPECIAL, Text, blocks_of, pack, read_text, train_tokenizer
@@ -155,7 +155,6 @@ def _train_stage(model: BertForMaskedLM, plan: Plan, stage: Stage, steps: Steps,
             devices=1,
             precision="bf16-mixed" if has_bfloat16 else "32-true",
             max_epochs=-(-(stage.end - stage.first) // epoch),
-            gradient_clip_val=LARGEST_NORM,
             reload_dataloaders_every_n_epochs=1,
             logger=False,
             callbacks=[states, keeper],

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from probes.config.corpus import CorpusConfig
 from probes.config.encoder import EncoderConfig
@@ -34,6 +34,15 @@ class Run(Settings):
     cache: CacheConfig = Field(default_factory=CacheConfig)
     seed: int = Field(default=0, ge=0)
     """Root of all random streams: control draws, order of batches, bootstrap."""
+
+    @model_validator(mode="after")
+    def _check_share(self) -> "Run":
+        if self.method is not None and self.task.train_share < 1:
+            raise ValueError(
+                f"task.train_share is of curves, but came {self.task.train_share:g} with method {self.method.name!r}. "
+                f"Leave it out; the axis 'examples' of method 'sweep' is such a share"
+            )
+        return self
 
     @property
     def run_id(self) -> str:

@@ -18,7 +18,8 @@ from probes.study.curve import Curve
 from probes.study.material import Material, Materials, read_material
 from probes.study.plan import Step
 from probes.study.predict import keep_probes, predictor_of
-from probes.task import build_task, control_task, shares_rows, unit_of
+from probes.task import build_task, control_task, keep_share, shares_rows, unit_of
+from probes.task.join import TRAIN
 from probes.types import Corpus
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def ask(cache: Cache, corpus: Corpus, run: Run) -> Asked:
     """The task of a run over the rows of a cache, with its control draws."""
     indexes = {split: cache.index(split) for split in cache.splits}
     task = build_task(run.task.name, corpus, indexes, seed=run.seed)
+    if run.task.train_share < 1:
+        task = keep_share(task, indexes[TRAIN], run.task.train_share, run.seed)
     same, aside = [], []
     for name in run.task.controls:
         draws = tuple(control_task(name, task, seed=run.seed, draw=draw) for draw in range(run.task.draws))

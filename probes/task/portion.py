@@ -35,6 +35,12 @@ def choose_portion(units: Int[np.ndarray, " example"], share: float, seed: int) 
     return np.flatnonzero(is_chosen[numbers])
 
 
+def keep_share(task: Task, index: RowIndex, share: float, seed: int) -> Task:
+    """The task with a share of its training examples; `index` is that of the cache's train."""
+    units = units_of_portions(task.splits[TRAIN], index)
+    return with_train(task, choose_portion(units, share, seed))
+
+
 def with_train(task: Task, examples: Int[np.ndarray, " chosen"]) -> Task:
     """The task with some of its training examples; dev and test stay."""
     return replace(task, splits={**task.splits, TRAIN: take_rows(task.splits[TRAIN], examples)})

@@ -232,3 +232,9 @@ def test_experiment_round_trips_through_its_own_dump(write):
     experiment = read_experiment(write(WORKED))
     again = Experiment.model_validate(experiment.model_dump(mode="json"))
     assert again.expand() == experiment.expand()
+
+
+def test_a_share_of_train_is_refused_where_a_method_would_not_read_it(write):
+    found = error_of(write(SMALL), "task.train_share=0.5", "method.name=mix")
+    assert "task.train_share is of curves, but came 0.5 with method 'mix'. Leave it out; the axis 'examples'" in found
+    assert "less than or equal to 1" in error_of(write(SMALL), "task.train_share=2")

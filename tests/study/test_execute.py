@@ -67,6 +67,17 @@ def test_run_with_only_other_housekeeping_computes_nothing(study, copy):
     assert not curve.is_new
 
 
+def test_a_share_of_train_is_all_that_a_curve_knows(study, copy, forwards):
+    overrides = (*study.overrides, "encoder.twin=null", "task.train_share=0.5")
+    (half,) = run(LAYER_POS, overrides=overrides, results=copy)
+    assert forwards == [], "the cache of the whole is there"
+    known, whole = half.outcomes.count, study.curves["pretrained"].outcomes.count
+    assert len(known) == len(whole)
+    assert (known <= whole).all()
+    assert known.sum() == pytest.approx(whole.sum() / 2, rel=0.2)
+    assert half.record.config["task"]["train_share"] == 0.5
+
+
 def test_refresh_gives_the_same_scores(study, copy, forwards):
     before = stamps(copy)
     overrides = (*study.overrides, "encoder.twin=null")

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from probes.task.portion import choose_portion, take_rows, units_of_portions, with_train
+from probes.task.portion import choose_portion, keep_share, take_rows, units_of_portions, with_train
 from probes.types import RowIndex, Rows, Task
 
 UNITS = np.repeat(np.arange(50), np.random.default_rng(0).integers(1, 9, 50))
@@ -46,6 +46,16 @@ def test_units_are_sentences_and_for_pairs_their_groups() -> None:
     assert units_of_portions(rows, index).tolist() == [0, 0, 2, 2]
     paired = Rows(rows.index, rows.labels, rows.groups, rows.words, partner=np.array([1, 0, 3, 2]))
     assert units_of_portions(paired, index).tolist() == [7, 7, 7, 8]
+
+
+def test_a_share_of_a_task_is_one_of_its_sentences() -> None:
+    index = RowIndex(
+        "word", ["a", "b", "c", "d"], np.array([0, 2, 4, 6, 8]), np.zeros(8, np.int32), np.zeros(8, np.int32)
+    )
+    rows = Rows(np.arange(8)[:, None], np.arange(8) % 2, np.arange(8), np.zeros(8, int))
+    task = Task("t", "word", ("a", "b"), {"train": rows, "dev": rows, "test": rows})
+    kept = keep_share(task, index, 0.5, seed=1).splits["train"].index[:, 0].tolist()
+    assert kept in [[2 * n, 2 * n + 1, 2 * m, 2 * m + 1] for n in range(4) for m in range(n + 1, 4)]
 
 
 def test_every_field_of_the_rows_is_taken_alike() -> None:

@@ -1,0 +1,94 @@
+"""The one command that does everything: what it plans, what it keeps, what it does when something fails."""
+
+import importlib
+import json
+import sys
+
+import pytest
+
+from probes.errors import ConfigError
+from tests.conftest import CHECKOUT
+
+FOLDER = CHECKOUT / "experiments"
+
+
+@pytest.fixture(scope="module")
+def reproduce():
+    sys.path.insert(0, str(FOLDER))
+    try:
+        yield importlib.import_module("reproduce")
+    finally:
+        sys.path.remove(str(FOLDER))
+
+
+def python(reproduce, name, code):
+    return reproduce.Job(name, (sys.executable, "-c", code))
+
+
+def test_every_experiment_is_planned_once_and_with_the_encoder_that_was_asked_for(reproduce, tmp_path):
+    jobs = list(reproduce.plan("bert-large-uncased", tmp_path))
+    names = [job.name for job in jobs]
+    assert len(set(names)) == len(names)
+    files = [path for path in FOLDER.rglob("*.yaml") if path.parent.name not in ("pretrain", "own_task", "frozen")]
+    assert sorted(job.name for job in jobs if job.takes_dry_run) == sorted(path.stem for path in files)
+    asked = {job.name for job in jobs if "encoder.name=bert-large-uncased" in job.command}
+    free = {path.stem for path in files if path.parent.name != "planted"} - {"quickstart", "legacy_hewitt2019"}
+    assert asked == free
+    assert names[-5:] == [
+        "planted/score.py",
+        "multiverse/claims.py",
+        "reproduction/exact.py",
+        "reproduction/verdict.py",
+        "report",
+    ]
+    assert all(str(tmp_path) in job.command for job in jobs)
+
+
+def test_what_fails_is_told_and_the_others_go_on(reproduce, tmp_path, monkeypatch, capsys):
+    jobs = [
+        python(reproduce, "first", "print('hello')"),
+        python(reproduce, "likelihood", "import sys; sys.exit('no head is there')"),
+        python(reproduce, "broken", "import sys; print('a\\nno disk is left\\n', file=sys.stderr); sys.exit(3)"),
+        python(reproduce, "last", "pass"),
+    ]
+    monkeypatch.setattr(reproduce, "plan", lambda encoder, results: iter(jobs))
+    assert reproduce.main(["--encoder", "pkg:a/b", "--results", str(tmp_path)]) == 1
+    body = json.loads((tmp_path / "reproduction" / "minutes-a-b.json").read_text())
+    found = {name: (row["state"], row.get("reason")) for name, row in body["experiments"].items()}
+    assert found == {
+        "first": ("done", None),
+        "likelihood": ("left out", "no head is there"),
+        "broken": ("failed", "no disk is left"),
+        "last": ("done", None),
+    }
+    assert "| broken | failed | 0.0 | no disk is left |" in capsys.readouterr().out
+    seconds = body["experiments"]["first"]["seconds"]
+    assert reproduce.main(["--encoder", "pkg:a/b", "--results", str(tmp_path), "--only", "first", "likelihood"]) == 0
+    body = json.loads((tmp_path / "reproduction" / "minutes-a-b.json").read_text())
+    assert body["experiments"]["first"]["seconds"] > seconds, "times of all calls are summed"
+    assert body["experiments"]["broken"]["state"] == "failed", "what was not asked for stays"
+
+
+def test_a_name_that_is_none_is_told(reproduce, tmp_path):
+    with pytest.raises(ConfigError, match=r"--only expects names of experiments, but came 'miks'\. There are 'mix'"):
+        reproduce.main(["--only", "miks", "--results", str(tmp_path)])
+
+
+def test_a_dry_run_prints_commands_and_does_nothing(reproduce, tmp_path, monkeypatch, capfd):
+    said = python(reproduce, "one", "import sys; print('would do', sys.argv[1:])")
+    jobs = [reproduce.Job(said.name, said.command, takes_dry_run=True), python(reproduce, "script", "print('did')")]
+    monkeypatch.setattr(reproduce, "plan", lambda encoder, results: iter(jobs))
+    assert reproduce.main(["--dry-run", "--results", str(tmp_path)]) == 0
+    out = capfd.readouterr().out
+    assert "would do ['--dry-run']" in out
+    assert "\ndid" not in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.corpus
+def test_one_experiment_by_its_own_command(reproduce, toy_bert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--encoder", str(toy_bert), "--results", str(tmp_path / "r"), "--only", "geometry"]
+    assert reproduce.main([*arguments, "--dry-run"]) == 0
+    assert not (tmp_path / "r").exists()
