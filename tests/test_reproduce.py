@@ -47,26 +47,45 @@ def test_every_experiment_is_planned_once_and_with_the_encoder_that_was_asked_fo
 def test_what_fails_is_told_and_the_others_go_on(reproduce, tmp_path, monkeypatch, capsys):
     jobs = [
         python(reproduce, "first", "print('hello')"),
-        python(reproduce, "likelihood", "import sys; sys.exit('no head is there')"),
+        python(reproduce, "likelihood", "import sys; sys.exit('probes: no head is there')"),
         python(reproduce, "broken", "import sys; print('a\\nno disk is left\\n', file=sys.stderr); sys.exit(3)"),
+        python(reproduce, "legacy_hewitt2019", "raise MemoryError"),
         python(reproduce, "last", "pass"),
     ]
     monkeypatch.setattr(reproduce, "plan", lambda encoder, results: iter(jobs))
     assert reproduce.main(["--encoder", "pkg:a/b", "--results", str(tmp_path)]) == 1
-    body = json.loads((tmp_path / "reproduction" / "minutes-a-b.json").read_text())
+    body = json.loads((tmp_path / "reproduction" / "times-a-b.json").read_text())
     found = {name: (row["state"], row.get("reason")) for name, row in body["experiments"].items()}
     assert found == {
         "first": ("done", None),
-        "likelihood": ("left out", "no head is there"),
+        "likelihood": ("left out", "probes: no head is there"),
         "broken": ("failed", "no disk is left"),
+        "legacy_hewitt2019": ("failed", "MemoryError"),
         "last": ("done", None),
     }
     assert "| broken | failed | 0.0 | no disk is left |" in capsys.readouterr().out
     seconds = body["experiments"]["first"]["seconds"]
     assert reproduce.main(["--encoder", "pkg:a/b", "--results", str(tmp_path), "--only", "first", "likelihood"]) == 0
-    body = json.loads((tmp_path / "reproduction" / "minutes-a-b.json").read_text())
+    body = json.loads((tmp_path / "reproduction" / "times-a-b.json").read_text())
     assert body["experiments"]["first"]["seconds"] > seconds, "times of all calls are summed"
     assert body["experiments"]["broken"]["state"] == "failed", "what was not asked for stays"
+
+
+def test_a_folder_is_asked_for_by_the_name_that_results_have(reproduce, tmp_path):
+    jobs = {job.name: job.command for job in reproduce.plan("/models/my-bert", tmp_path)}
+    assert "encoder.name=/models/my-bert" in jobs["mix"]
+    assert jobs["multiverse/claims.py"][2:4] == jobs["reproduction/verdict.py"][2:4] == ("--encoder", "my-bert")
+
+
+def test_what_was_interrupted_has_its_time(reproduce, tmp_path, monkeypatch):
+    def interrupt(job):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "carry_out", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce.main(["--results", str(tmp_path), "--only", "mix"])
+    body = json.loads((tmp_path / "reproduction" / "times-bert-base-uncased.json").read_text())
+    assert body["experiments"]["mix"]["reason"] == "interrupted"
 
 
 def test_a_name_that_is_none_is_told(reproduce, tmp_path):

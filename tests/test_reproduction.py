@@ -174,6 +174,12 @@ def test_a_chain_finds_the_neighbours_that_are_edges(modules):
     assert edges(one, has_punctuation=False).tolist() == [3, 3]
 
 
+def test_a_treebank_may_have_sentences_of_one_word(modules):
+    chain = sentence(["a", "b", "c"], ["N", "V", "N"], [2, 3, 0])
+    corpus = Corpus("made", {"test": (sentence(["yes"], ["N"], [0]), chain)})
+    assert [row.ours for row in modules["exact"].chain_rows(corpus)] == [100.0, 100.0]
+
+
 def test_one_hot_words_read_what_words_say_and_no_more(modules):
     stream = np.random.default_rng(0)
 

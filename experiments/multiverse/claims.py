@@ -14,15 +14,16 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from specification import Specification, specify
+from specification import NONE, Specification, specify_all
 from textbook import CLAIMS
 
 import probes
+from probes.errors import ResultError
 from probes.report.figure import BLUE, GREY, METADATA, PAGE_INCHES, STYLE
 
 BERT = "bert-base-uncased"
 FILES = ("multiverse_words", "multiverse_sentences", "multiverse_twins")
-OWN = "none"
+Verdict = tuple[Specification, bool]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,20 +46,27 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def read(results: Path, encoder: str) -> list[Specification]:
-    """Every specification of an encoder and its twins that was run."""
+    """Every specification of an encoder and its twins that was run; raises ResultError where there is none."""
     every = [curve.record for name in FILES for curve in probes.read_results(name, results)]
     # A run of two files is one.
     records = {one.run_id: one for one in every if one.config["encoder"]["name"] == encoder}
-    return list(specify(list(records.values())))
+    if not records:
+        names = dict.fromkeys(one.config["encoder"]["name"] for one in every)
+        raise ResultError(
+            f"Runs of {encoder!r} were expected in {results / 'runs'}, but those of {', '.join(FILES)} are of "
+            f"{', '.join(map(repr, names))}. Run them: probes run experiments/multiverse/*.yaml --set "
+            f"encoder.name={encoder}."
+        )
+    return specify_all(list(records.values()))
 
 
 def judge(found: Sequence[Specification]) -> Iterator[dict[str, Any]]:
     """For each claim: under how many specifications it holds, in all and by each choice."""
-    own = [one for one in found if one.choices["twin"] == OWN]
+    own = [one for one in found if one.choices["twin"] == NONE]
     for claim in CLAIMS:
         by_key: dict[Any, dict[str, Specification]] = {}
         for one in own:
-            if one.task in claim.tasks and one.choices["measure"] in claim.measures:
+            if one.task in claim.tasks:
                 by_key.setdefault(one.key, {})[one.task] = one
         whole = [part for part in by_key.values() if len(part) == len(claim.tasks)]
         verdicts = [(part[claim.tasks[0]], claim.holds(*(part[task] for task in claim.tasks))) for part in whole]
@@ -66,44 +74,50 @@ def judge(found: Sequence[Specification]) -> Iterator[dict[str, Any]]:
 
 
 def judge_twins(found: Sequence[Specification]) -> Iterator[dict[str, Any]]:
-    """Whether the trained encoder is better at every layer than an untrained one, by the kind of twin."""
-    trained = {(one.task, _without_twin(one)): one for one in found if one.choices["twin"] == OWN}
+    """Whether the trained encoder is better behind every block than an untrained one that was read alike.
+
+    Not at the embeddings, which one kind of twin has from the trained encoder.
+    """
+    trained = {(one.task, one.key_without("twin")): one for one in found if one.choices["twin"] == NONE}
     for task in ("pos", "dependency_label"):
         verdicts = [
-            (twin, bool((trained[task, _without_twin(twin)].curve > twin.curve).all()))
+            (twin, bool((own.curve[1:] > twin.curve[1:]).all()))
             for twin in found
-            if twin.task == task and twin.choices["twin"] != OWN
+            if twin.task == task and twin.choices["twin"] != NONE
+            for own in [trained.get((task, twin.key_without("twin")))]
+            if own is not None
         ]
-        yield _row(f"{task.replace('_', ' ')}: the trained encoder is better at every layer", "", verdicts)
+        yield _row(f"{task.replace('_', ' ')}: the trained encoder is better behind every block", "", verdicts)
 
 
-def _without_twin(one: Specification) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for pair in one.key if pair[0] != "twin")
-
-
-def _row(statement: str, source: str, verdicts: Sequence[tuple[Specification, bool]]) -> dict[str, Any]:
-    by_choice: dict[str, dict[str, list[bool]]] = {}
-    for one, holds in verdicts:
-        for axis, value in one.choices.items():
-            by_choice.setdefault(axis, {}).setdefault(value, []).append(holds)
+def _row(statement: str, source: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    axes = verdicts[0][0].choices if verdicts else ()
+    by_choice = {axis: _by_choice(axis, verdicts) for axis in axes}
     return {
         "claim": statement,
         "source": source,
         "holds": sum(holds for _, holds in verdicts),
         "of": len(verdicts),
-        "by_choice": {
-            axis: {value: [sum(holds), len(holds)] for value, holds in values.items()}
-            for axis, values in by_choice.items()
-            if len(values) > 1
-        },
+        "by_choice": {axis: counts for axis, counts in by_choice.items() if len(counts) > 1},
     }
+
+
+def _by_choice(axis: str, verdicts: Sequence[Verdict]) -> dict[str, list[int]]:
+    """Counts at each value of one choice, over what was made alike in everything else at all its values."""
+    values = dict.fromkeys(one.choices[axis] for one, _ in verdicts)
+    alike: dict[Any, dict[str, bool]] = {}
+    for one, holds in verdicts:
+        alike.setdefault(one.key_without(axis), {})[one.choices[axis]] = holds
+    whole = [part for part in alike.values() if len(part) == len(values)]
+    return {value: [sum(part[value] for part in whole), len(whole)] for value in values} if whole else {}
 
 
 def write_table(body: Mapping[str, Any]) -> Iterator[str]:
     """The shares, and for each claim the choice that moves it most."""
-    yield f"{body['specifications']:,} specifications of `{body['encoder']}` and its twins."
+    yield f"{body['specifications']:,} specifications of `{body['encoder']}` and its twins; the best layer of each is"
+    yield "where its curve is highest."
     yield ""
-    yield "| claim | source | holds | of | what moves it most |"
+    yield "| claim | after | holds | of | what moves it most |"
     yield "|---|---|---|---|---|"
     for row in body["claims"]:
         share = f"{100 * row['holds'] / row['of']:.0f} %" if row["of"] else "-"
@@ -134,9 +148,8 @@ def draw(body: Mapping[str, Any], path: Path) -> None:
                 shares = [100 * holds / of for holds, of in values.values()]
                 axes.plot(shares, [place] * len(shares), ".", color=GREY, markersize=3.5)
         axes.set_yticks(range(len(rows)), [f"{row['claim']} ({row['of']:,})" for row in reversed(rows)])
-        axes.set(
-            xlim=(-1, 101), xlabel="specifications under which it holds, per cent; dots: with one choice held fixed"
-        )
+        axes.set_xlabel("specifications under which it holds, per cent; dots: one choice held fixed")
+        axes.set_xlim(-1, 101)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata=METADATA[path.suffix])
 

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from probes.errors import ResultError
 from probes.result import Record
 
-# Settings by which runs differ, as they are called in tables; `fit` is named by FITS.
+# Settings by which runs differ, as they are called in tables; the fit is named by `name_fit`.
 AXES = {
     "encoder.word": "word vector",
     "encoder.sentence": "sentence vector",
-    "encoder.compute_dtype": "precision",
+    "encoder.compute_dtype": "precision of the encoder",
     "encoder.twin": "twin",
     "task.train_share": "share of train",
 }
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,13 @@ class Specification:
         """Equal for the curves of two tasks that were made alike."""
         return tuple(sorted(self.choices.items()))
 
+    def key_without(self, axis: str) -> tuple[tuple[str, str], ...]:
+        """Equal for curves that differ in this choice alone."""
+        return tuple(pair for pair in self.key if pair[0] != axis)
+
     @property
     def best(self) -> int:
-        """The layer with the highest value; of equal ones the lowest."""
+        """The layer at which the curve is highest; of equal ones the lowest."""
         return int(self.curve.argmax())
 
     @property
@@ -47,8 +53,8 @@ def name_fit(fit: Mapping[str, Any]) -> str:
     """The kind of probe in words."""
     kind = "linear" if fit["probe"] == "linear" else f"perceptron {fit['hidden'][0]}"
     rank = f", rank {fit['rank']}" if fit["rank"] else ""
-    legacy = ", four epochs" if fit["epochs"] == 4 and fit["schedule"] == "constant" else ""
-    return f"{kind}{rank}{', raw states' if fit['features'] == 'raw' else ''}{legacy}"
+    raw = ", raw states" if fit["features"] == "raw" else ""
+    return f"{kind}{rank}{raw}{' as Jawahar et al.' if fit['activation'] == 'sigmoid' else ''}"
 
 
 def choices_of(record: Record) -> dict[str, str]:
@@ -59,32 +65,42 @@ def choices_of(record: Record) -> dict[str, str]:
         value = record.config[part].get(name)
         if isinstance(value, Mapping):
             value = f"{value['kind']} {value['seed']}"
-        found[shown] = "none" if value is None else str(value)
+        found[shown] = NONE if value is None else str(value)
     return found
 
 
-def specify(records: Sequence[Record]) -> Iterator[Specification]:
-    """Every curve of every run: accuracy on dev for each penalty, and for the penalty that accuracy or likelihood
-    chooses; accuracy on test and, with a control, selectivity for the penalty that was chosen."""
+def specify_all(records: Sequence[Record]) -> list[Specification]:
+    """Every curve of every run; raises ResultError for runs that differ in something that is no axis here."""
+    found: dict[Any, Specification] = {}
     for record in records:
-        choices, task = choices_of(record), record.task
-        layers = range(len(record.layers))
-        rows = {(row.layer, row.l2): row for row in record.grid}
-        penalties = sorted({l2 for _, l2 in rows})
-        accuracy = np.array([[rows[layer, l2].dev_accuracy or 0.0 for l2 in penalties] for layer in layers])
-        losses = [[rows[layer, l2].dev_loss for l2 in penalties] for layer in layers]
-        loss = np.array([[np.inf if one is None else one for one in row] for row in losses])
-        for number, l2 in enumerate(penalties):
-            yield Specification(task, choices | _read("dev accuracy", f"{l2:g}"), accuracy[:, number])
-        by_loss = accuracy[np.arange(len(accuracy)), loss.argmin(axis=1)]
-        yield Specification(task, choices | _read("dev accuracy", "chosen by likelihood"), by_loss)
-        yield Specification(task, choices | _read("dev accuracy", "chosen by accuracy"), accuracy.max(axis=1))
-        for variant, measure in (("task", "test accuracy"), ("selectivity", "selectivity")):
-            scores = sorted(record.select(variant=variant), key=lambda score: score.layer or 0)
-            if len(scores) == len(layers):
-                values = np.array([score.value or 0.0 for score in scores])
-                yield Specification(task, choices | _read(measure, "chosen by accuracy"), values)
+        for one in specify(record):
+            if (one.task, one.key) in found:
+                raise ResultError(
+                    f"Runs of {record.experiment} should differ in what a multiverse turns, but two are {one.task} "
+                    f"with {', '.join(f'{axis} {value}' for axis, value in one.key)}. Remove the files of old trials."
+                )
+            found[one.task, one.key] = one
+    return list(found.values())
 
 
-def _read(measure: str, penalty: str) -> dict[str, str]:
-    return {"measure": measure, "penalty": penalty}
+def specify(record: Record) -> Iterator[Specification]:
+    """Every curve of a run, by what is read from it.
+
+    Accuracy on dev for each penalty from the smallest, and for that which accuracy or likelihood chooses at each layer;
+    then, for the penalty that accuracy chose, accuracy on test and, where there is a control, selectivity.
+    """
+    choices, layers = choices_of(record), range(len(record.layers))
+    rows = {(row.layer, row.l2): row for row in record.grid}
+    penalties = sorted({l2 for _, l2 in rows})
+    accuracy = np.array([[rows[layer, l2].dev_accuracy or 0.0 for l2 in penalties] for layer in layers])
+    losses = [[rows[layer, l2].dev_loss for l2 in penalties] for layer in layers]
+    loss = np.array([[np.inf if one is None else one for one in row] for row in losses])
+    curves = {f"dev, penalty {number + 1}": accuracy[:, number] for number in range(len(penalties))}
+    curves["dev, penalty by likelihood"] = accuracy[np.arange(len(accuracy)), loss.argmin(axis=1)]
+    curves["dev, penalty by accuracy"] = accuracy.max(axis=1)
+    for variant, name in (("task", "test"), ("selectivity", "selectivity")):
+        scores = sorted(record.select(variant=variant), key=lambda score: score.layer or 0)
+        if len(scores) == len(layers):
+            curves[name] = np.array([score.value or 0.0 for score in scores])
+    for name, curve in curves.items():
+        yield Specification(record.task, {**choices, "curve": name}, curve)

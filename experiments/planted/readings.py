@@ -92,5 +92,5 @@ def first_found(reading: Reading, case: Case) -> int | None:
 
 
 def first_there(case: Case) -> int | None:
-    """The first layer at which a probe of some kind can read it from context."""
-    return next((layer for layer in LAYERS if case.kind(layer) in ("linear", "nonlinear")), None)
+    """The layer after the block that writes the label; none where a block only makes what it follows from."""
+    return next((layer for layer in LAYERS if case.kind(layer) == "linear"), None)

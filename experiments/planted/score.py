@@ -90,7 +90,8 @@ def layer_errors(cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
     for name, reading in READINGS.items():
         for case in cases:
             there = first_there(case)
-            if there is not None:
+            # `parity` is there for a perceptron before it is written.
+            if there is not None and case.label == "context":
                 found = first_found(reading, case)
                 error = None if found is None else found - there
                 yield {"reading": name, "encoder": case.encoder, "label": case.label, "there": there, "error": error}

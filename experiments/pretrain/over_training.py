@@ -53,7 +53,8 @@ def measure(folder: Path, treebank: str) -> dict[str, Any]:
     steps = sorted(int(path.name.removeprefix("step-")) for path in (folder / "checkpoints").iterdir())
     # The last of them are the weights with which the training ended.
     rows = [row for step in steps for row in probe_layers(folder / "checkpoints" / f"step-{step}", corpus, step=step)]
-    return {"plan": plan, "loss": mean_losses(folder / "loss.csv"), "rows": rows}
+    corpus_pieces = len(np.load(folder / "pieces.npy", mmap_mode="r"))
+    return {"plan": plan, "corpus_pieces": corpus_pieces, "loss": mean_losses(folder / "loss.csv"), "rows": rows}
 
 
 def probe_layers(encoder: Path, corpus: Any, *, step: int) -> list[dict[str, Any]]:

@@ -63,6 +63,10 @@ def _describe_data(found: Sequence[Record | Analysis]) -> Iterator[str]:
         f"We read all hidden states of {_list(encoders)}, from the output of the embeddings (layer 0) to block "
         f"{found[0].layers[-1]}, over {_list(corpora)} with frozen weights, and ask of each layer {_list(tasks)}."
     )
+    shares = {one.config["task"].get("train_share", 1.0) for one in found}
+    if min(shares) < 1:
+        parts = _list([f"{100 * share:g} %" for share in sorted(shares)])
+        yield f"Probes are fitted to {parts} of the training sentences."
     if twins := {(t["kind"], t["seed"]) for one in found if (t := one.config["encoder"].get("twin"))}:
         kinds = dict.fromkeys(kind.replace("_", " ") for kind, _ in sorted(twins))
         number = "stands 1 copy" if len(twins) == 1 else f"stand {len(twins)} copies"

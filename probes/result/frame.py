@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 # Settings beside the task that make another question, where the runs of an experiment differ in them.
-ASIDE = (("corpus", "path"), *(("encoder", key) for key in ("sentence", "word", "segments", "pieces")))
+ASIDE = (
+    ("corpus", "path"),
+    *(("encoder", key) for key in ("sentence", "word", "segments", "pieces")),
+    ("task", "train_share"),
+)
 Kept = TypeVar("Kept", Record, Analysis)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Int
 
+from probes.errors import TaskError
 from probes.seed import generator
 from probes.task.join import TRAIN
 from probes.types import RowIndex, Rows, Task
@@ -36,9 +37,18 @@ def choose_portion(units: Int[np.ndarray, " example"], share: float, seed: int) 
 
 
 def keep_share(task: Task, index: RowIndex, share: float, seed: int) -> Task:
-    """The task with a share of its training examples; `index` is that of the cache's train."""
-    units = units_of_portions(task.splits[TRAIN], index)
-    return with_train(task, choose_portion(units, share, seed))
+    """The task with a share of its training examples; `index` is that of the cache's train.
+
+    Raises TaskError for a share in which all examples have one label.
+    """
+    rows = task.splits[TRAIN]
+    chosen = choose_portion(units_of_portions(rows, index), share, seed)
+    if len(set(rows.labels[chosen].tolist())) < 2:
+        raise TaskError(
+            f"Task {task.name!r} needs at least two labels in train, but the {len(chosen)} examples of the share "
+            f"{share:g} have one. Raise task.train_share."
+        )
+    return with_train(task, chosen)
 
 
 def with_train(task: Task, examples: Int[np.ndarray, " chosen"]) -> Task:

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from probes.errors import TaskError
 from probes.task.portion import choose_portion, keep_share, take_rows, units_of_portions, with_train
 from probes.types import RowIndex, Rows, Task
 
@@ -56,6 +57,18 @@ def test_a_share_of_a_task_is_one_of_its_sentences() -> None:
     task = Task("t", "word", ("a", "b"), {"train": rows, "dev": rows, "test": rows})
     kept = keep_share(task, index, 0.5, seed=1).splits["train"].index[:, 0].tolist()
     assert kept in [[2 * n, 2 * n + 1, 2 * m, 2 * m + 1] for n in range(4) for m in range(n + 1, 4)]
+
+
+def test_a_share_of_one_label_is_told() -> None:
+    index = RowIndex("word", ["a", "b"], np.array([0, 2, 4]), np.zeros(4, np.int32), np.zeros(4, np.int32))
+    rows = Rows(np.arange(4)[:, None], np.array([0, 0, 1, 1]), np.arange(4), np.zeros(4, int))
+    task = Task("t", "word", ("a", "b"), {"train": rows, "dev": rows, "test": rows})
+    with pytest.raises(TaskError) as caught:
+        keep_share(task, index, 0.5, seed=0)
+    assert str(caught.value) == (
+        "Task 't' needs at least two labels in train, but the 2 examples of the share 0.5 have one. Raise "
+        "task.train_share."
+    )
 
 
 def test_every_field_of_the_rows_is_taken_alike() -> None:
