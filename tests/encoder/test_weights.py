@@ -78,3 +78,10 @@ def test_it_predicts_a_hidden_word_from_its_neighbours():
     place = batch["input_ids"][0].tolist().index(head.mask_id)
     best = encoder.tokenizer.convert_ids_to_tokens(scores[place].topk(5).indices.tolist())
     assert "the" in best
+
+
+def test_every_block_does_something():
+    states = load_encoder(NAME)(TEXTS).hidden_states
+    for block in range(1, 13):
+        moved = (states[block] - states[block - 1]).norm(dim=-1) / states[block - 1].norm(dim=-1)
+        assert moved.mean() > 0.1, block
