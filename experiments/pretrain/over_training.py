@@ -93,7 +93,7 @@ def draw(found: dict[str, Any], held_out: dict[str, Any], path: Path) -> None:
         loss.set(xlabel="pieces read, millions", ylabel="loss in training, nats")
         for row, dash in zip(held_out["rows"], ("--", ":"), strict=False):
             loss.axhline(row["nats"], linestyle=dash, linewidth=0.8, color=GREY)
-            loss.annotate(row["name"], (0, row["nats"]), fontsize=6, color=GREY, va="bottom")
+            loss.annotate(row["name"], (pieces[-1], row["nats"]), fontsize=6, color=GREY, ha="right", va="bottom")
         for axes, task in zip(panels, TASKS, strict=True):
             _draw_task(axes, [row for row in found["rows"] if row["task"] == task])
             axes.set_title(task.replace("_", " "), fontsize=8, loc="left")
