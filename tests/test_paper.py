@@ -1,0 +1,67 @@
+"""The paper's numbers are those of results/, and every number that its text names is there."""
+
+import importlib
+import re
+import shutil
+import sys
+
+import pytest
+
+from tests.conftest import CHECKOUT
+
+PAPER = CHECKOUT / "paper"
+TEXTS = [PAPER / "main.tex", *sorted((PAPER / "sections").glob("*.tex"))]
+
+
+@pytest.fixture(scope="module")
+def tables():
+    sys.path.insert(0, str(PAPER))
+    try:
+        yield importlib.import_module("tables")
+    finally:
+        sys.path.remove(str(PAPER))
+        sys.modules.pop("tables")
+
+
+def test_what_the_paper_includes_is_made_of_the_results_that_are_there(tables):
+    made = tables.write_all(CHECKOUT / "results")
+    kept = {path.name: path.read_text(encoding="utf-8") for path in (PAPER / "generated").glob("*.tex")}
+    assert made == kept, "make paper writes it"
+
+
+def test_another_number_in_results_is_another_number_in_the_paper(tables, tmp_path):
+    shutil.copytree(CHECKOUT / "results" / "benchmarks", tmp_path / "benchmarks")
+    path = tmp_path / "benchmarks" / "fit.json"
+    path.write_text(path.read_text().replace('"median_seconds": 3.21', '"median_seconds": 4.44'))
+    found = tables.write_all(tmp_path)["numbers.tex"]
+    assert "\\setnum{fit.stack}{4.4}\n" in found
+    assert "own.nats" not in found, "there are no results of its training"
+
+
+def test_every_number_file_and_section_that_the_text_names_is_there():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in TEXTS)
+    known = set(re.findall(r"\\setnum\{([^}]*)\}", (PAPER / "generated" / "numbers.tex").read_text()))
+    named = set(re.findall(r"\\num\{([^}#]*)\}", text)) - {"key"}
+    assert named <= known
+    assert len(named) > 10
+    for name in re.findall(r"\\input\{([^}]*)\}", text):
+        assert (PAPER / f"{name}.tex").is_file(), name
+
+
+def test_every_source_that_is_cited_is_known():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in TEXTS)
+    cited = {key.strip() for keys in re.findall(r"\\cite[pt]\{([^}]*)\}", text) for key in keys.split(",")}
+    files = [PAPER / "refs.bib", CHECKOUT / "probes" / "report" / "references.bib"]
+    known = re.findall(r"^@\w+\{([^,]+),", "\n".join(path.read_text(encoding="utf-8") for path in files), re.MULTILINE)
+    assert cited <= set(known)
+    assert len(set(known)) == len(known)
+
+
+def test_a_label_that_is_named_exists():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in TEXTS)
+    assert set(re.findall(r"\\ref\{([^}]*)\}", text)) <= set(re.findall(r"\\label\{([^}]*)\}", text))
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a & b", "a \\& b"), ("x < y_1", "x $<$ y\\_1"), ("5 %", "5 \\%")])
+def test_text_of_results_is_escaped(tables, text, shown):
+    assert tables.escape(text) == shown
