@@ -152,12 +152,15 @@ def test_layer_errors_are_counted_from_the_block_that_writes(modules, monkeypatc
 def test_scores_are_made_of_runs(modules, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(modules["score"], "CURVES", ("middle",))
+    monkeypatch.setattr(modules["score"], "LABELS", ("context",))
     monkeypatch.setattr("probes.study.publish.report", lambda curves, results: [])
     small = {"corpus.options.size": 600, "fit.min_steps": 200}
+    task = "{name: column.context, controls: [word_type], draws: 2}"
     changes = {
-        "planted_curves": {"encoder.name": "planted:middle"},
-        "planted_perceptron": {"encoder.name": "planted:middle"},
-        "planted_methods": {"encoder.name": "planted:middle"},
+        "planted_curves": {"encoder.name": "planted:middle", "task": task},
+        "planted_perceptron": {"encoder.name": "planted:middle", "task": task},
+        "planted_twins": {"task": task},
+        "planted_methods": {"encoder.name": "planted:middle", "task": task},
         "planted_mix": {"encoder.name": "planted:middle", "method.options.refits": 2},
         "planted_tree": {"method.options.epochs": 8},
         "planted_use": {"encoder.name": "planted:used", "method.options.sentences": 60},
