@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from probes.config.run import logical_name
+from probes.config import EncoderConfig
 from probes.errors import ConfigError, list_names
 
 HERE = Path(__file__).parent
@@ -74,7 +74,7 @@ def plan(encoder: str, results: Path) -> Iterator[Job]:
             is_free = folder != "planted" and path.stem not in OWN_ENCODER
             named = ("--set", f"encoder.name={encoder}") if is_free else ()
             yield Job(path.stem, (probes, "run", str(path), *named, *where), takes_dry_run=True)
-    asked = ("--encoder", logical_name(encoder))
+    asked = ("--encoder", encoder)
     for script, more in (
         ("planted/score.py", ()),
         ("multiverse/claims.py", asked),
@@ -122,7 +122,7 @@ def carry_out(job: Job) -> tuple[str, str]:
 
 
 def times_path(results: Path, encoder: str) -> Path:
-    return results / "reproduction" / f"times-{encoder.removeprefix('pkg:').replace('/', '-')}.json"
+    return results / "reproduction" / f"times-{EncoderConfig(name=encoder).slug}.json"
 
 
 def read_times(results: Path, encoder: str) -> dict[str, dict[str, Any]]:

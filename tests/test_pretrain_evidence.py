@@ -1,8 +1,6 @@
 """The evidence about a pre-trained encoder: floors, held-out loss, layers over training, and the folder it comes in."""
 
-import importlib
 import json
-import sys
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +12,10 @@ import torch
 import probes
 from probes.errors import ConfigError
 from tests.conftest import CHECKOUT
+from tests.scripts import scripts
 from tests.toy import make_tiny_corpus, write_treebank
 
 FOLDER = CHECKOUT / "experiments" / "pretrain"
-NAMES = ("floor", "held_out", "over_training", "pretrain", "release")
 SIZES = {"layers": 2, "dim": 32, "vocabulary": 160}
 
 
@@ -25,15 +23,8 @@ SIZES = {"layers": 2, "dim": 32, "vocabulary": 160}
 def modules():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "disabled")
-        yield from load_modules()
-
-
-def load_modules():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield {name: importlib.import_module(name) for name in NAMES}
-    finally:
-        sys.path.remove(str(FOLDER))
+        with scripts(FOLDER, "floor", "held_out", "over_training", "pretrain", "release") as loaded:
+            yield loaded
 
 
 @pytest.fixture(scope="module")

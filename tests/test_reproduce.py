@@ -1,6 +1,5 @@
 """The one command that does everything: what it plans, what it keeps, what it does when something fails."""
 
-import importlib
 import json
 import sys
 
@@ -8,17 +7,15 @@ import pytest
 
 from probes.errors import ConfigError
 from tests.conftest import CHECKOUT
+from tests.scripts import scripts
 
 FOLDER = CHECKOUT / "experiments"
 
 
 @pytest.fixture(scope="module")
 def reproduce():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield importlib.import_module("reproduce")
-    finally:
-        sys.path.remove(str(FOLDER))
+    with scripts(FOLDER, "reproduce") as loaded:
+        yield loaded["reproduce"]
 
 
 def python(reproduce, name, code):
@@ -54,7 +51,7 @@ def test_what_fails_is_told_and_the_others_go_on(reproduce, tmp_path, monkeypatc
     ]
     monkeypatch.setattr(reproduce, "plan", lambda encoder, results: iter(jobs))
     assert reproduce.main(["--encoder", "pkg:a/b", "--results", str(tmp_path)]) == 1
-    body = json.loads((tmp_path / "reproduction" / "times-a-b.json").read_text())
+    body = json.loads((tmp_path / "reproduction" / "times-b.json").read_text())
     found = {name: (row["state"], row.get("reason")) for name, row in body["experiments"].items()}
     assert found == {
         "first": ("done", None),
@@ -66,15 +63,9 @@ def test_what_fails_is_told_and_the_others_go_on(reproduce, tmp_path, monkeypatc
     assert "| broken | failed | 0.0 | no disk is left |" in capsys.readouterr().out
     seconds = body["experiments"]["first"]["seconds"]
     assert reproduce.main(["--encoder", "pkg:a/b", "--results", str(tmp_path), "--only", "first", "likelihood"]) == 0
-    body = json.loads((tmp_path / "reproduction" / "times-a-b.json").read_text())
+    body = json.loads((tmp_path / "reproduction" / "times-b.json").read_text())
     assert body["experiments"]["first"]["seconds"] > seconds, "times of all calls are summed"
     assert body["experiments"]["broken"]["state"] == "failed", "what was not asked for stays"
-
-
-def test_a_folder_is_asked_for_by_the_name_that_results_have(reproduce, tmp_path):
-    jobs = {job.name: job.command for job in reproduce.plan("/models/my-bert", tmp_path)}
-    assert "encoder.name=/models/my-bert" in jobs["mix"]
-    assert jobs["multiverse/claims.py"][2:4] == jobs["reproduction/verdict.py"][2:4] == ("--encoder", "my-bert")
 
 
 def test_what_was_interrupted_has_its_time(reproduce, tmp_path, monkeypatch):

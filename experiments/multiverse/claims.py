@@ -18,6 +18,7 @@ from specification import NONE, Specification, specify_all
 from textbook import CLAIMS
 
 import probes
+from probes.config import EncoderConfig, logical_name
 from probes.errors import ResultError
 from probes.report.figure import BLUE, GREY, METADATA, PAGE_INCHES, STYLE
 
@@ -31,12 +32,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--encoder", default=BERT)
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
-    found = read(options.results, options.encoder)
+    encoder = logical_name(options.encoder)  # as results have it
+    found = read(options.results, encoder)
     rows = [*judge(found), *judge_twins(found)]
-    name = options.encoder.removeprefix("pkg:").replace("/", "-")
+    name = EncoderConfig(name=encoder).slug
     folder = options.results / "multiverse"
     folder.mkdir(parents=True, exist_ok=True)
-    body = {"encoder": options.encoder, "specifications": len(found), "claims": rows}
+    body = {"encoder": encoder, "specifications": len(found), "claims": rows}
     (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = "\n".join(write_table(body))
     (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")

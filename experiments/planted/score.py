@@ -112,7 +112,7 @@ def tree_rows(results: Path) -> Iterator[dict[str, Any]]:
         name, twin = one.config["encoder"]["name"].removeprefix(PREFIX), one.config["encoder"].get("twin")
         (chain,) = one.select(variant="chain", metric="uuas")
         full = max(map(int, one.notes["ranks"]))
-        for layer in range(NUM_BLOCKS + 1):
+        for layer in LAYERS:
             (found,) = one.select(variant="task", metric="uuas", layer=layer, at={"rank": full})
             yield {
                 "encoder": "untrained" if twin else name,

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from decide import DECIDE, Decision, Found
 
+from probes.config import EncoderConfig, logical_name
 from probes.errors import ResultError
 from probes.result import read_analysis, read_record
 from probes.study.analyses import holds_analyses
@@ -48,13 +49,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--encoder", default=BERT)
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
-    verdicts = list(judge(options.results, options.encoder))
-    name = options.encoder.removeprefix("pkg:").replace("/", "-")
+    encoder = logical_name(options.encoder)  # as results have it
+    verdicts = list(judge(options.results, encoder))
+    name = EncoderConfig(name=encoder).slug
     folder = options.results / "reproduction"
     folder.mkdir(parents=True, exist_ok=True)
-    body = {"encoder": options.encoder, "predictions": frozen_hash(), "verdicts": [vars_of(one) for one in verdicts]}
+    body = {"encoder": encoder, "predictions": frozen_hash(), "verdicts": [vars_of(one) for one in verdicts]}
     (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = "\n".join(write_table(options.encoder, verdicts))
+    text = "\n".join(write_table(encoder, verdicts))
     (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
     print(text)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from probes.config import CorpusConfig, EncoderConfig, Settings, TaskConfig
 from probes.result.analysis import Analysis
 from probes.result.record import Record
 
@@ -16,6 +17,7 @@ ASIDE = (
     *(("encoder", key) for key in ("sentence", "word", "segments", "pieces")),
     ("task", "train_share"),
 )
+SETTINGS: dict[str, type[Settings]] = {"corpus": CorpusConfig, "encoder": EncoderConfig, "task": TaskConfig}
 Kept = TypeVar("Kept", Record, Analysis)
 
 
@@ -97,9 +99,15 @@ def _question(record: Record | Analysis, records: Sequence[Record | Analysis]) -
         others = {one.method for one in records if isinstance(one, Analysis)}
         parts += [record.method] if len(others) > 1 else []
     for section, key in ASIDE:
-        if differ(lambda one, section=section, key=key: one.config[section].get(key)):
-            parts.append(str(record.config[section].get(key) or "default"))
+        if differ(lambda one, section=section, key=key: _setting(one, section, key)):
+            parts.append(str(_setting(record, section, key) or "default"))
     return ", ".join(parts)
+
+
+def _setting(record: Record | Analysis, section: str, key: str) -> Any:
+    """A setting of a run; of one that is older than the setting its default, which is what it was run with."""
+    fields = SETTINGS[section].model_fields
+    return record.config[section].get(key, fields[key].default)
 
 
 def tested_controls(record: Record) -> tuple[str, ...]:

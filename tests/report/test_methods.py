@@ -80,3 +80,11 @@ def test_list_holds_where_it_should_and_not_where_not(records):
         assert dict(checklist(changed))[near] is holds
     other = [records[0], records[1].model_copy(update={"environment": {"commit": "another"}})]
     assert not dict(checklist(other))["one state of the code made all runs, and its commit is recorded"]
+
+
+def test_a_share_of_train_is_told(records):
+    assert "of the training sentences" not in write_methods(records)
+    task = records[0].config["task"] | {"train_share": 0.1}
+    part = records[0].model_copy(update={"config": records[0].config | {"task": task}})
+    assert "Probes are fitted to 10 \\% of the training sentences." in write_methods([part])
+    assert "Probes are fitted to 10 \\% and 100 \\% of the training" in write_methods([records[0], part])

@@ -1,7 +1,7 @@
 """Many curves as one table of scores."""
 
 from probes.result import to_frame
-from probes.result.frame import shown_order, twin_label
+from probes.result.frame import panels, shown_order, twin_label
 
 
 def test_frame_has_a_row_for_every_score(study):
@@ -26,3 +26,15 @@ def test_pretrained_encoders_come_before_twins_by_seed(study):
     records = sorted((curve.record for curve in study.curves), key=lambda record: record.run_id)
     shown = sorted(records, key=shown_order)
     assert [twin_label(record) for record in shown] == ["pretrained", "untrained 0", "untrained 1", "untrained 2"]
+
+
+def test_shares_of_train_are_questions_apart_and_older_results_have_the_whole(study):
+    record = study.curves["pretrained"].record
+
+    def with_task(**changes):
+        task = {key: value for key, value in record.config["task"].items() if key != "train_share"}
+        return record.model_copy(update={"config": record.config | {"task": task | changes}})
+
+    old, whole, part = with_task(), with_task(train_share=1.0), with_task(train_share=0.1)
+    assert list(panels([old, whole])) == ["pos"]
+    assert list(panels([old, part])) == ["pos, 1.0", "pos, 0.1"]
