@@ -177,6 +177,15 @@ def test_a_treebank_may_have_sentences_of_one_word(modules):
     assert [row.ours for row in modules["exact"].chain_rows(corpus)] == [100.0, 100.0]
 
 
+def test_one_hot_words_stand_beside_the_published_linear_probes(modules, monkeypatch):
+    monkeypatch.setattr(modules["exact"], "one_hot_accuracy", lambda corpus, task, ends: 0.85)
+    rows = list(modules["exact"].pareto_rows(Corpus("made", {})))
+    assert [(row.what[:6], row.published, row.verdict) for row in rows] == [
+        ("pos, l", 85.3, "shape replicated"),
+        ("depend", 73.1, ""),
+    ]
+
+
 def test_one_hot_words_read_what_words_say_and_no_more(modules):
     stream = np.random.default_rng(0)
 

@@ -70,10 +70,10 @@ def main(arguments: list[str] | None = None) -> None:
     print(text)
 
 
-def read_reference(name: str) -> dict[str, dict[str, str]]:
-    """Rows of a file of published numbers by their first column."""
+def read_reference(name: str, **wanted: str) -> dict[str, dict[str, str]]:
+    """Rows of a file of published numbers by their first column, of those with these values."""
     with (REFERENCE / name).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if wanted.items() <= row.items()]
     first = next(iter(rows[0]))
     return {row[first]: row for row in rows}
 
@@ -117,7 +117,7 @@ def in_bits(compression: float, first: float) -> float:
 
 def pareto_rows(corpus: Corpus) -> Iterator[Row]:
     """Linear probes of one-hot words, types as written: of part of speech the word, of an arc both its ends."""
-    published = read_reference("pareto2020_ud_english.csv")
+    published = read_reference("pareto2020_ud_english.csv", probe="linear")
     for task, ends in (("pos", ("word",)), ("dependency_label", ("word", "head"))):
         ours = 100 * one_hot_accuracy(corpus, task, ends)
         differs = "release of the treebank, optimiser, penalty chosen on dev"
