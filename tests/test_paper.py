@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+import probes
+from probes.errors import ResultError
 from tests.conftest import CHECKOUT
 from tests.scripts import scripts
 
@@ -16,6 +18,12 @@ TEXTS = [PAPER / "main.tex", *sorted((PAPER / "sections").glob("*.tex"))]
 def tables():
     with scripts(PAPER, "tables") as loaded:
         yield loaded["tables"]
+
+
+@pytest.fixture(scope="module")
+def figures():
+    with scripts(PAPER, "figures") as loaded:
+        yield loaded["figures"]
 
 
 def test_what_the_paper_includes_is_made_of_the_results_that_are_there(tables):
@@ -50,6 +58,29 @@ def test_every_source_that_is_cited_is_known():
     known = re.findall(r"^@\w+\{([^,]+),", "\n".join(path.read_text(encoding="utf-8") for path in files), re.MULTILINE)
     assert cited <= set(known)
     assert len(set(known)) == len(known)
+
+
+def test_the_figure_of_layers_shows_the_numbers_of_the_runs(figures, tmp_path):
+    panels = figures.read_panels(CHECKOUT / "results")
+    memory = {curve.label: curve.values for curve in panels["part of speech and its control"]}
+    (pos,) = [
+        curve.record
+        for curve in probes.read_results("ewt_suite", CHECKOUT / "results")
+        if curve.record.task == "pos" and not curve.record.config["encoder"]["twin"]
+    ]
+    for label, variant in (("task", "task"), ("control", "word_type"), ("selectivity", "selectivity")):
+        wanted = [100 * pos.select(variant=variant, layer=layer)[0].value for layer in range(7)]
+        assert memory[label] == pytest.approx(wanted)
+    first, *_ = panels["points below the best layer"]
+    assert first.values == pytest.approx(memory["task"] - memory["task"].max())
+    figures.draw(panels, tmp_path / "layers.png")
+    assert (tmp_path / "layers.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_figure_without_its_run_says_which_to_make(figures, tmp_path):
+    shutil.copytree(CHECKOUT / "results" / "runs" / "trec", tmp_path / "runs" / "trec")
+    with pytest.raises(ResultError, match=r"One run of trec with task pos .* there are 0\. Run it: probes run"):
+        figures.find_record("trec", "pos", None, tmp_path)
 
 
 def test_a_label_that_is_named_exists():

