@@ -57,13 +57,18 @@ SPOILS = {
     "accuracy above the majority": ("linear", ("majority", "accuracy"), 0.88),
     "accuracy above the majority of each word": ("linear", ("word_majority", "accuracy"), 0.88),
     "accuracy above untrained twins": ("twins", ("task", "accuracy"), 0.88),
+    "perceptron above untrained twins": ("perceptron_twins", ("task", "accuracy"), 0.88),
     "selectivity above 0": ("linear", ("selectivity", "accuracy"), 0.04),
     "perceptron above the majority": ("perceptron", ("majority", "accuracy"), 0.88),
     "selectivity of the perceptron above 0": ("perceptron", ("selectivity", "accuracy"), 0.04),
     "code shorter than the entropy": ("online", ("task", "compression_of_entropy"), 1.04),
     "code shorter than the control's": ("online", ("word_type", "compression"), 2.95),
     "V-information above 0": ("information", ("task", "v_information_bits"), 0.04),
-    "V-information beyond the embeddings": ("information", ("task", "conditional_v_information_bits"), 0.04),
+    "V-information beyond the embeddings, over .01 nats": (
+        "information",
+        ("task", "conditional_v_information_bits"),
+        0.06,
+    ),
 }
 
 
@@ -75,13 +80,14 @@ def make_case(modules, encoder="middle", label="context"):
         linear=Found(CURVE),
         perceptron=Found(CURVE),
         twins=(Found(twin), Found(twin)),
+        perceptron_twins=(Found(twin), Found(twin)),
         online=Found(CODE),
         information=Found(INFORMATION),
     )
 
 
 def test_every_reading_has_a_number_that_spoils_it(modules):
-    assert modules["readings"].READINGS.keys() == SPOILS.keys()
+    assert modules["readings"].READINGS.keys() == {*SPOILS, "V-information beyond the embeddings"}
     case = make_case(modules)
     assert all(reading(case, 3) for reading in modules["readings"].READINGS.values())
 
@@ -91,10 +97,19 @@ def test_a_reading_says_no_when_its_number_does_and_the_others_do_not(modules, n
     field, key, value = SPOILS[name]
     case = make_case(modules)
     old = getattr(case, field)
-    spoilt = Found({**(old[1] if field == "twins" else old).rows, key: around(value)})
-    case = replace(case, **{field: (old[0], spoilt) if field == "twins" else spoilt})
+    is_twin = isinstance(old, tuple)
+    spoilt = Found({**(old[1] if is_twin else old).rows, key: around(value)})
+    case = replace(case, **{field: (old[0], spoilt) if is_twin else spoilt})
     said = {one: reading(case, 3) for one, reading in modules["readings"].READINGS.items()}
     assert [one for one, yes in said.items() if not yes] == [name]
+
+
+def test_without_a_tolerance_a_difference_of_nothing_is_beyond_the_embeddings(modules):
+    key = ("task", "conditional_v_information_bits")
+    for bits, wanted in ((-0.001, [False, False]), (0.001, [True, False]), (0.0145, [True, True])):
+        case = replace(make_case(modules), information=Found({**INFORMATION, key: (bits, bits, bits)}))
+        names = ("V-information beyond the embeddings", "V-information beyond the embeddings, over .01 nats")
+        assert [modules["readings"].READINGS[name](case, 3) for name in names] == wanted
 
 
 def test_nothing_is_beyond_the_embeddings_at_the_embeddings(modules):
@@ -146,6 +161,7 @@ def test_scores_are_made_of_runs(modules, monkeypatch, tmp_path, capsys):
         "planted_curves": {"encoder.name": "planted:middle", "task": task},
         "planted_perceptron": {"encoder.name": "planted:middle", "task": task},
         "planted_twins": {"task": task},
+        "planted_twins_perceptron": {"task": task},
         "planted_methods": {"encoder.name": "planted:middle", "task": task},
         "planted_mix": {"encoder.name": "planted:middle", "method.options.refits": 2},
         "planted_tree": {"method.options.epochs": 8},

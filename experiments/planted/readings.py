@@ -1,5 +1,6 @@
 """How probes are read: each reading says of a label whether it is there at a layer."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,8 @@ from probes.planted import NUM_BLOCKS, PLANTINGS
 from probes.result import Analysis, Record, Score
 
 LAYERS = range(NUM_BLOCKS + 1)
+TOLERANCE_BITS = 0.01 / math.log(2)
+"""A fit counts as converged within .01 nats of its optimum, so a smaller difference of two fits says nothing."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Case:
     linear: Record
     perceptron: Record
     twins: tuple[Record, ...]
+    perceptron_twins: tuple[Record, ...]
     online: Analysis
     information: Analysis
 
@@ -50,10 +54,10 @@ def compression(case: Case, layer: int, variant: str = "task", metric: str = "co
     return at(case.online, layer, variant=variant, metric=metric, split="train")
 
 
-def beyond_embeddings(case: Case, layer: int) -> bool:
+def beyond_embeddings(case: Case, layer: int, least: float = 0) -> bool:
     """What a layer adds to the embeddings; the embeddings add nothing to themselves."""
     wanted = {"variant": "task", "metric": "conditional_v_information_bits"}
-    return layer > 0 and low(at(case.information, layer, **wanted)) > 0
+    return layer > 0 and low(at(case.information, layer, **wanted)) > least
 
 
 READINGS: dict[str, Reading] = {
@@ -70,6 +74,10 @@ READINGS: dict[str, Reading] = {
     "perceptron above the majority": lambda case, layer: above(
         at(case.perceptron, layer, variant="task"), at(case.perceptron, None, variant="majority")
     ),
+    "perceptron above untrained twins": lambda case, layer: above(
+        at(case.perceptron, layer, variant="task"),
+        *(at(twin, layer, variant="task") for twin in case.perceptron_twins),
+    ),
     "selectivity of the perceptron above 0": lambda case, layer: (
         low(at(case.perceptron, layer, variant="selectivity")) > 0
     ),
@@ -83,6 +91,9 @@ READINGS: dict[str, Reading] = {
         low(at(case.information, layer, variant="task", metric="v_information_bits")) > 0
     ),
     "V-information beyond the embeddings": beyond_embeddings,
+    "V-information beyond the embeddings, over .01 nats": lambda case, layer: beyond_embeddings(
+        case, layer, TOLERANCE_BITS
+    ),
 }
 
 

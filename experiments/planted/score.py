@@ -18,6 +18,7 @@ import probes
 from probes.planted import LABELS, NUM_BLOCKS, PLANTINGS
 
 PREFIX = "planted:"
+KINDS_OF_RUN = ("curves", "perceptron", "twins", "twins_perceptron")
 CURVES = tuple(name for name in PLANTINGS if name != "tree")
 
 
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def read_cases(results: Path) -> list[Case]:
     """Every label of every planted encoder with what all methods found."""
-    curves = {name: probes.read_results(f"planted_{name}", results) for name in ("curves", "twins", "perceptron")}
+    curves = {name: probes.read_results(f"planted_{name}", results) for name in KINDS_OF_RUN}
     records = {name: [curve.record for curve in part] for name, part in curves.items()}
     analyses = list(probes.read_analyses("planted_methods", results))
     return [
@@ -53,7 +54,10 @@ def read_cases(results: Path) -> list[Case]:
             encoder,
             label,
             *(_find(records[name], encoder, label) for name in ("curves", "perceptron")),
-            tuple(record for record in records["twins"] if record.task == f"column.{label}"),
+            *(
+                tuple(record for record in records[name] if record.task == f"column.{label}")
+                for name in ("twins", "twins_perceptron")
+            ),
             *(
                 _find([one for one in analyses if one.method == method], encoder, label)
                 for method in ("online", "information")
