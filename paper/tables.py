@@ -49,26 +49,6 @@ def _if_there(make: Callable[[Kept], Iterator[Any]], kept: Kept) -> list[Any]:
         return []
 
 
-def planted_table(kept: Kept) -> Iterator[str]:
-    found = kept.json("planted/score.json")
-    kinds = list(dict.fromkeys(row["kind"] for row in found["rates"]))
-    yield f"\\begin{{tabular}}{{@{{}}l{'r' * (len(kinds) + 3)}@{{}}}}"
-    yield "\\toprule"
-    yield " & \\multicolumn{5}{c}{called there, \\% of layers} & \\multicolumn{3}{c}{first layer} \\\\"
-    yield "reading & linear & nonlin. & word & place & absent & right & early & late \\\\"
-    yield "\\midrule"
-    for name in dict.fromkeys(row["reading"] for row in found["rates"]):
-        own = {row["kind"]: row for row in found["rates"] if row["reading"] == name}
-        shares = [f"{100 * own[kind]['found'] / own[kind]['of']:.0f}" for kind in kinds]
-        errors = [row["error"] for row in found["layer_errors"] if row["reading"] == name]
-        known = [error for error in errors if error is not None]
-        counts = [sum(error == 0 for error in known), sum(error < 0 for error in known)]
-        counts.append(len(errors) - sum(counts))
-        yield f"{name} & {' & '.join([*shares, *map(str, counts)])} \\\\"
-    yield "\\bottomrule"
-    yield "\\end{tabular}"
-
-
 def claims_table(kept: Kept) -> Iterator[str]:
     """The share of specifications under which each claim holds, an encoder a column."""
     found = kept.of_encoders("multiverse")
@@ -119,7 +99,6 @@ def escape(text: str) -> str:
 
 
 TABLES: dict[str, Callable[[Kept], Iterator[str]]] = {
-    "planted": planted_table,
     "claims": claims_table,
     "exact": exact_table,
     "verdicts": verdict_table,

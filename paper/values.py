@@ -79,9 +79,25 @@ def fit_numbers(kept: Kept) -> Numbers:
 
 def planted_numbers(kept: Kept) -> Numbers:
     """How each reading of probes does on encoders whose truth is known."""
-    for row in kept.json("planted/score.json")["rates"]:
+    found = kept.json("planted/score.json")
+    for row in found["rates"]:
         if row["of"]:
             yield f"planted.{row['reading']}.{row['kind']}", f"{100 * row['found'] / row['of']:.0f}"
+            yield f"planted.of.{row['kind']}", str(row["of"])
+    for row in found["expected_layer"]:
+        value, *bounds = row["value"], row["low"], row["high"]
+        shown = "undefined" if value is None else f"{value:.2f}"
+        yield f"planted.mix.{row['encoder']}", shown
+        yield f"planted.mix.{row['encoder']}.interval", "" if value is None else "{:.2f} to {:.2f}".format(*bounds)
+    trees = found["tree"]
+    yield "planted.tree", f"{100 * min(row['uuas'] for row in trees if row['is_there']):.0f}"
+    yield "planted.tree.absent", f"{100 * max(row['uuas'] for row in trees if not row['is_there']):.0f}"
+    yield "planted.tree.chain", f"{100 * trees[0]['chain']:.0f}"
+    for key, is_used in (("used", True), ("unused", False)):
+        yield (
+            f"planted.{key}",
+            f"{100 * max(abs(row['effect']) for row in found['use'] if row['is_used'] == is_used):.0f}",
+        )
 
 
 def claims_numbers(kept: Kept) -> Numbers:

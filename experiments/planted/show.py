@@ -66,7 +66,7 @@ def _interval(value: float | None, low: float | None, high: float | None) -> str
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Readings by kinds of truth: the share of layers at which each says that the label is there."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(0.75 * PAGE_INCHES, 0.8 + 0.24 * len(READINGS)), layout="constrained")
+        figure = Figure(figsize=(PAGE_INCHES, 0.8 + 0.24 * len(READINGS)), layout="constrained")
         axes = figure.subplots()
         shares = {(row["reading"], row["kind"]): row["found"] / row["of"] for row in rows if row["of"]}
         for y, name in enumerate(reversed(READINGS)):
@@ -81,6 +81,8 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xticks([x + 0.5 for x in range(len(KINDS))], list(KINDS))
         axes.set_yticks([y + 0.5 for y in range(len(READINGS))], list(reversed(READINGS)))
         axes.tick_params(length=0)
-        axes.set_title("called there, per cent of layers; the redder, the more often wrong", fontsize=8, loc="left")
+        axes.spines[:].set_visible(False)
+        title = "per cent of layers at which a reading says that a label is there; the redder, the more wrong"
+        figure.suptitle(title, fontsize=8)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata=METADATA[path.suffix])
