@@ -34,8 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
 def write_all(results: Path) -> dict[str, str]:
     """Files of the paper by name."""
     kept = Kept(results)
-    pairs = [pair for numbers in NUMBERS for pair in _if_there(numbers, kept)]
-    files = {"numbers.tex": "".join(f"\\setnum{{{key}}}{{{value}}}\n" for key, value in sorted(pairs))}
+    pairs = dict(pair for numbers in NUMBERS for pair in _if_there(numbers, kept))
+    files = {"numbers.tex": "".join(f"\\setnum{{{key}}}{{{value}}}\n" for key, value in sorted(pairs.items()))}
     tables = {f"{name}.tex": _if_there(rows, kept) for name, rows in TABLES.items()}
     return files | {name: "\n".join(rows) + "\n" for name, rows in tables.items() if rows}
 
