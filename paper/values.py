@@ -94,10 +94,8 @@ def planted_numbers(kept: Kept) -> Numbers:
     yield "planted.tree.absent", f"{100 * max(row['uuas'] for row in trees if not row['is_there']):.0f}"
     yield "planted.tree.chain", f"{100 * trees[0]['chain']:.0f}"
     for key, is_used in (("used", True), ("unused", False)):
-        yield (
-            f"planted.{key}",
-            f"{100 * max(abs(row['effect']) for row in found['use'] if row['is_used'] == is_used):.0f}",
-        )
+        effects = [abs(row["effect"]) for row in found["use"] if row["is_used"] == is_used]
+        yield f"planted.{key}", f"{100 * max(effects):.0f}"
 
 
 def claims_numbers(kept: Kept) -> Numbers:
