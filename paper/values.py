@@ -103,6 +103,18 @@ def claims_numbers(kept: Kept) -> Numbers:
         yield f"multiverse.{key}", f"{body['specifications']:,}"
 
 
+def exact_numbers(kept: Kept) -> Numbers:
+    """What is computed from released scores and from the treebank alone, without a published number."""
+    for row in kept.json("reproduction/exact.json"):
+        if row["what"].startswith("expected layer of "):
+            name = row["what"].removeprefix("expected layer of ").split(",")[0]
+            yield f"expected.{name}", f"{row['ours']:.2f}"
+        elif row["what"].startswith("UUAS of a chain"):
+            yield f"chain.{'with' if ', with p' in row['what'] else 'without'}", f"{row['ours']:.1f}"
+        elif row["published"] is None:
+            yield "released.compression", f"{row['ours']:.1f}"
+
+
 def verdict_numbers(kept: Kept) -> Numbers:
     for key, body in kept.of_encoders("reproduction").items():
         verdicts: Sequence[Mapping[str, Any]] = body["verdicts"]
@@ -199,5 +211,6 @@ NUMBERS: tuple[Callable[[Kept], Numbers], ...] = (
     norm_numbers,
     planted_numbers,
     claims_numbers,
+    exact_numbers,
     verdict_numbers,
 )
