@@ -18,6 +18,12 @@ from values import NUMBERS
 from probes.errors import ResultError
 
 HERE = Path(__file__).parent
+# Published numbers by the first word of what they are.
+SHORT = {
+    "neighbours": "neighbours in an order of six",
+    "pos,": "part of speech, one-hot, %",
+    "dependency_label,": "dependency label, one-hot, %",
+}
 SHOWN = {"minilm": "MiniLM-L6", "own": "BERT-12x128"}
 
 
@@ -72,7 +78,7 @@ def exact_table(kept: Kept) -> Iterator[str]:
     yield "\\midrule"
     for row in kept.json("reproduction/exact.json"):
         if row["published"] is not None:
-            what = escape(row["what"].split(" of BERT-large")[0])
+            what = escape(SHORT[row["what"].split(" ")[0]])
             yield f"{what} & {row['published']:g} & {row['ours']:.4g} & {row['verdict']} \\\\"
     yield "\\bottomrule"
     yield "\\end{tabular}"

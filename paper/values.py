@@ -72,6 +72,7 @@ def fit_numbers(kept: Kept) -> Numbers:
         yield f"fit.{key}", f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
     pairs = zip(rows[named["sklearn"]]["accuracy"], rows[named["stack"]]["accuracy"], strict=True)
     yield "fit.apart", f"{max(abs(one - other) for one, other in pairs):.1f}"
+    yield "fit.times", f"{rows[named['sklearn']]['median_seconds'] / rows[named['stack']]['median_seconds']:.0f}"
     yield "fit.rows", f"{found['train_rows']:,}"
     yield "fit.seventy", f"{found['ratios']['ours, stack, 70 probes']:.1f}"
     yield "fit.path", f"{found['path']['stack_times_faster']:.0f}"
