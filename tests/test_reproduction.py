@@ -74,6 +74,16 @@ def test_falls_and_rises_read_the_best_layer_and_what_test_tells_from_it(modules
     assert not decide.falls([[tied]], task="pos", best_below=0.95).held
 
 
+def test_a_constant_vector_is_not_passed_by_being_left_out_of_the_comparison(modules):
+    (record,) = modules["decide"]._own([runs("layer_pos", read_record)])
+    assert 0 not in record.may_be_best
+    worse = [
+        one.model_copy(update={"low": 0.5}) if (one.variant, one.layer) == ("task", record.best_layer) else one
+        for one in record.scores
+    ]
+    assert not modules["decide"].rises([[record.model_copy(update={"scores": worse})]], task="pos", best_above=0.4).held
+
+
 def test_order_wants_intervals_apart(modules):
     found, order = [runs("mix")], modules["decide"].order
     near = order(found, lower="dependency_arc_label", higher="pos")

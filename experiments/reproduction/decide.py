@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probes.result import Analysis, Finding, Record
+from probes.result import Analysis, Finding, Record, Score
 
 Found = Record | Analysis
 
@@ -35,13 +35,19 @@ def _best_layer(record: Record, is_there: Callable[[float], bool], *, end: int) 
     last = len(record.layers) - 1
     other = last if end else 0
     best, value = record.best_layer, _percent(record, record.best_layer)
-    is_told = other not in record.may_be_best
+    # A constant vector, [CLS] at the embeddings, is not among what the best is compared with: so the interval, too.
+    chosen, end_of_curve = (_score(record, layer) for layer in (best, other))
+    is_told = other not in record.may_be_best and (chosen.low or 0) > (end_of_curve.value or 0)
     shown = f"{value} at layer {record.layers[best]}, {_percent(record, other)} at {record.layers[other]}"
     return Decision(is_there(best / last) and is_told, shown)
 
 
+def _score(record: Record, layer: int) -> Score:
+    return record.select(variant="task", layer=layer)[0]
+
+
 def _percent(record: Record, layer: int) -> str:
-    score = record.select(variant="task", layer=layer)[0]
+    score = _score(record, layer)
     return f"{100 * (score.value or 0):.1f} [{100 * (score.low or 0):.1f}, {100 * (score.high or 0):.1f}]"
 
 
