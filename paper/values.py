@@ -125,7 +125,7 @@ def verdict_numbers(kept: Kept) -> Numbers:
 
 
 def layer_numbers(kept: Kept) -> Numbers:
-    """Curves of MiniLM: every layer, the layer that dev chose and its accuracy on test, the highest and the lowest."""
+    """Curves of MiniLM: every layer, the layer that dev chose and its accuracy on test, and the highest."""
     for key, (experiment, task, sentence, twin, variant) in CURVES.items():
         record = kept.record(experiment, task, sentence=sentence, twin=twin)
         values = percents(record, variant)
@@ -133,7 +133,6 @@ def layer_numbers(kept: Kept) -> Numbers:
         yield f"{key}.where", record.layers[record.best_layer]
         yield f"{key}.chosen", f"{values[record.best_layer]:.1f}"
         yield f"{key}.high", f"{max(values):.1f}"
-        yield f"{key}.low", f"{min(values):.1f}"
 
 
 def drop_numbers(kept: Kept) -> Numbers:
