@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,13 @@ class Kept:
 
     def record(self, experiment: str, task: str, *, sentence: str | None = None, twin: str | None = None) -> Record:
         """The run of MiniLM with this task and vector of the sentence, or of its first twin of a kind."""
-        every = [curve.record for curve in probes.read_results(experiment, self.root)]
+        every = read_records(experiment, self.root)
         found = [one for one in every if sentence in (None, one.config["encoder"].get("sentence"))]
         return self._the_one(experiment, task, twin, found)
 
     def with_twins(self, experiment: str, task: str) -> list[Record]:
         """All runs of an experiment with one encoder and this task: the trained encoder, then its twins."""
-        found = [curve.record for curve in probes.read_results(experiment, self.root) if curve.record.task == task]
+        found = [one for one in read_records(experiment, self.root) if one.task == task]
         return sorted(found, key=lambda one: _twin(one) or ("", 0))
 
     def analysis(self, experiment: str, task: str, *, twin: str | None = None) -> Analysis:
@@ -63,6 +64,12 @@ class Kept:
                 f"but there are {len(found)}. Run it: probes run {experiment} --set encoder.name={MINILM}."
             )
         return found[0]
+
+
+@cache
+def read_records(experiment: str, root: Path) -> tuple[Record, ...]:
+    """The curves of an experiment, read once for all numbers that rest on them."""
+    return tuple(curve.record for curve in probes.read_results(experiment, root))
 
 
 def _twin(one: Record | Analysis) -> tuple[str, int] | None:

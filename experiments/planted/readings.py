@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from probes.fit.gap import CONVERGED_GAP
 from probes.planted import NUM_BLOCKS, PLANTINGS
 from probes.result import Analysis, Record, Score
 
 LAYERS = range(NUM_BLOCKS + 1)
-TOLERANCE_BITS = 0.01 / math.log(2)
+TOLERANCE_BITS = CONVERGED_GAP / math.log(2)
 """A fit counts as converged within .01 nats of its optimum, so a smaller difference of two fits says nothing."""
 
 
