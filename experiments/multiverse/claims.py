@@ -23,7 +23,7 @@ from probes.errors import ResultError
 from probes.report.figure import BLUE, GREY, METADATA, PAGE_INCHES, STYLE
 
 BERT = "bert-base-uncased"
-FILES = ("multiverse_words", "multiverse_sentences", "multiverse_twins")
+FILES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.yaml")))
 Verdict = tuple[Specification, bool]
 
 
@@ -49,13 +49,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 def read(results: Path, encoder: str) -> list[Specification]:
     """Every specification of an encoder and its twins that was run; raises ResultError where there is none."""
-    every = [curve.record for name in FILES for curve in probes.read_results(name, results)]
+    done = [name for name in FILES if (results / "runs" / name).is_dir()]
+    every = [curve.record for name in done or FILES for curve in probes.read_results(name, results)]
     # A run of two files is one.
     records = {one.run_id: one for one in every if one.config["encoder"]["name"] == encoder}
     if not records:
         names = dict.fromkeys(one.config["encoder"]["name"] for one in every)
         raise ResultError(
-            f"Runs of {encoder!r} were expected in {results / 'runs'}, but those of {', '.join(FILES)} are of "
+            f"Runs of {encoder!r} were expected in {results / 'runs'}, but those of {', '.join(done)} are of "
             f"{', '.join(map(repr, names))}. Run them: probes run experiments/multiverse/*.yaml --set "
             f"encoder.name={encoder}."
         )

@@ -70,9 +70,14 @@ def choices_of(record: Record) -> dict[str, str]:
 
 
 def specify_all(records: Sequence[Record]) -> list[Specification]:
-    """Every curve of every run; raises ResultError for runs that differ in something that is no axis here."""
-    found: dict[Any, Specification] = {}
+    """Every curve of every run; raises ResultError for runs that differ in something that is no axis here.
+
+    Controls are none: of a run without and one with them, all else alike, the latter counts, which has selectivity too.
+    """
+    bare: dict[Any, Specification] = {}
+    controlled: dict[Any, Specification] = {}
     for record in records:
+        found = controlled if record.config["task"]["controls"] else bare
         for one in specify(record):
             if (one.task, one.key) in found:
                 raise ResultError(
@@ -80,7 +85,7 @@ def specify_all(records: Sequence[Record]) -> list[Specification]:
                     f"with {', '.join(f'{axis} {value}' for axis, value in one.key)}. Remove the files of old trials."
                 )
             found[one.task, one.key] = one
-    return list(found.values())
+    return list((bare | controlled).values())
 
 
 def specify(record: Record) -> Iterator[Specification]:
