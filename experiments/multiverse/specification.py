@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +21,18 @@ AXES = {
 NONE = "none"
 
 
+class Origin(NamedTuple):
+    """The run that a curve is of."""
+
+    run_id: str = ""
+    package: str = ""
+    weights: str = ""
+    """Hash of the encoder."""
+
+
+UNKNOWN = Origin()
+
+
 @dataclass(frozen=True)
 class Specification:
     """One curve, and every choice that led to it."""
@@ -28,6 +40,7 @@ class Specification:
     task: str
     choices: Mapping[str, str]
     curve: Float[np.ndarray, " layer"]
+    origin: Origin = UNKNOWN
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
@@ -107,5 +120,6 @@ def specify(record: Record) -> Iterator[Specification]:
         scores = sorted(record.select(variant=variant), key=lambda score: score.layer or 0)
         if len(scores) == len(layers):
             curves[name] = np.array([score.value or 0.0 for score in scores])
+    origin = Origin(record.run_id, record.package, record.fingerprints.encoder)
     for name, curve in curves.items():
-        yield Specification(record.task, {**choices, "curve": name}, curve)
+        yield Specification(record.task, dict(sorted({**choices, "curve": name}.items())), curve, origin)
