@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Settings beside the task that make another question, where the runs of an experiment differ in them.
 ASIDE = (
     ("corpus", "path"),
-    *(("encoder", key) for key in ("sentence", "word", "segments", "pieces")),
+    *(("encoder", key) for key in ("name", "sentence", "word", "segments", "pieces")),
     ("task", "train_share"),
 )
 SETTINGS: dict[str, type[Settings]] = {"corpus": CorpusConfig, "encoder": EncoderConfig, "task": TaskConfig}
@@ -73,7 +73,10 @@ def shown_order(record: Record | Analysis) -> tuple[Any, ...]:
 
 
 def panels(records: Sequence[Kept]) -> dict[str, list[Kept]]:
-    """Curves that belong side by side, by what is asked: the task, with corpus and pooling where these differ too."""
+    """Curves that belong side by side, by what is asked: the task, with corpus, encoder and pooling where they differ.
+
+    Two encoders do not stand side by side: only a twin of the same shape says what an encoder's curve is worth.
+    """
     asked: dict[str, list[Kept]] = {}
     for record in records:
         asked.setdefault(_question(record, records), []).append(record)

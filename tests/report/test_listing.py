@@ -12,8 +12,9 @@ def row(variant: str, value: float | None, **fields) -> Finding:
     return Finding(variant=variant, value=value, n=10, groups=5, **{"metric": "bits", **fields})
 
 
-def make(panels, findings, *, twin=None, task="pos", notes=None) -> Analysis:
-    config = {"encoder": {"name": "x", "twin": twin}, "task": {"name": task}, "corpus": {"path": "p", "reader": "r"}}
+def make(panels, findings, *, encoder="x", twin=None, task="pos", notes=None) -> Analysis:
+    config = {"encoder": {"name": encoder, "twin": twin}, "task": {"name": task}}
+    config |= {"corpus": {"path": "p", "reader": "r"}}
     given = {"experiment": "e", "question": "Why?", "run_id": f"{task}{bool(twin)}", "package": "1", "method": "m"}
     given |= {"config": config, "environment": {}, "layers": ("emb", "1"), "post_norm_last": True, "wall_seconds": {}}
     given |= {"fingerprints": {"encoder": "1", "corpus": "2", "cache": ""}, "notes": notes or {}}
@@ -110,5 +111,20 @@ def test_names_stand_below_each_other_and_numbers_beside(ranks, are_names, tmp_p
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *given, **fields: kept.append(figure))
     panel = Panel(metric="bits", title="t", x="rank")
     found = [row("task", number / 10, layer=0, at={"rank": rank}) for number, rank in enumerate(ranks)]
-    draw_analyses([make([panel], found)], tmp_path / "x.png")
+    draw_analyses([make([panel], found)], tmp_path / "x.pdf")
     assert bool(kept[0].axes[0].yaxis_inverted()) is are_names
+
+
+def test_two_encoders_are_listed_apart_each_with_its_twin():
+    found = {"x": 0.5, "y": 0.25}
+    several = [make([LAYERS], [row("task", found[name], layer=0)], encoder=name) for name in found]
+    several += [make([LAYERS], [row("task", 0.125, layer=0)], encoder=name, twin=TWIN) for name in found]
+    lines = format_listing(several).splitlines()
+    for name, shown in (("x", "50.0"), ("y", "25.0")):
+        start = lines.index(f"## pos, {name}")
+        assert lines[start + 1] == f"Encoder: {name}."
+        assert lines[start + 5 : start + 8] == [
+            "| layer | task, pretrained | task, untrained 0 |",
+            "| --- | --- | --- |",
+            f"| emb | {shown} | 12.5 |",
+        ]

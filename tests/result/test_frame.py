@@ -38,3 +38,18 @@ def test_shares_of_train_are_questions_apart_and_older_results_have_the_whole(st
     old, whole, part = with_task(), with_task(train_share=1.0), with_task(train_share=0.1)
     assert list(panels([old, whole])) == ["pos"]
     assert list(panels([old, part])) == ["pos, 1.0", "pos, 0.1"]
+
+
+def test_two_encoders_are_questions_apart_and_a_twin_stays_with_its_own(study):
+    record = study.curves["pretrained"].record
+
+    def of(name, twin=None):
+        return record.model_copy(
+            update={"config": record.config | {"encoder": record.config["encoder"] | {"name": name, "twin": twin}}}
+        )
+
+    found = panels([of("one"), of("other"), of("one", {"kind": "untrained", "seed": 0})])
+    assert {name: [twin_label(one) for one in part] for name, part in found.items()} == {
+        "pos, one": ["pretrained", "untrained 0"],
+        "pos, other": ["pretrained"],
+    }
