@@ -17,14 +17,15 @@ from probes.seed import generator
 NUM_BLOCKS = 6
 NUM_WORDS = 240
 SHORTEST, LONGEST = 4, 12
+MEAN_LENGTH = (SHORTEST + LONGEST) // 2
 BITS = ("source", "own", "kind", "role")
 """What is drawn for every word: `source` is what its neighbour takes from it, `own` goes into parities, `kind` is a
 label that a probe can only memorise, `role` says which words others attach to."""
 
 Truth = Literal["linear", "nonlinear", "confounded", "absent"]
-"""What a label is at a layer: read by a linear probe; only by others; a function of the word or its place alone, so
-that nothing had to be computed for it; not there."""
-LABELS = ("context", "parity", "word", "position", "absent")
+"""What a label is at a layer: read by a linear probe; only by others; told by the word or its place alone (that a
+sentence is long, by a place near its end), so that nothing had to be computed for it; not there."""
+LABELS = ("context", "parity", "word", "position", "length", "absent")
 
 
 def word_names() -> tuple[str, ...]:
@@ -78,7 +79,7 @@ class Planting:
         if label == "parity":
             is_written = _is_between(self.parity, layer, None)
             return "linear" if is_written else "nonlinear" if has_context else "absent"
-        return "confounded" if label in ("word", "position") else "absent"
+        return "confounded" if label in ("word", "position", "length") else "absent"
 
     def has_tree(self, layer: int) -> bool:
         """Whether squared distances of mapped states can be those of the tree."""

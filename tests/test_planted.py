@@ -205,7 +205,7 @@ def test_table_and_figure_show_every_reading(modules, monkeypatch, tmp_path):
     use = [{"encoder": "used", "is_used": True, "edited": 2, "effect": -0.5, "low": -0.52, "high": -0.48}]
     body = {"rates": rates, "layer_errors": errors, "expected_layer": mix, "tree": tree, "use": use}
     lines = list(modules["show"].write_table(body))
-    assert "| selectivity above 0 | 3/4 | 3/4 | 3/4 | 3/4 | 3/4 | 2 | 1 | 1 | 1 |" in lines
+    assert "| selectivity above 0 | 3/4 | 3/4 | 3/4 | 3/4 | 3/4 | 3/4 | 2 | 1 | 1 | 1 |" in lines
     assert "| nothing | - | undefined |" in lines
     assert "| early | 1 | 1.00 [0.99, 1.02] |" in lines
     assert "| tree | 2 | 1.00, 0.35 |" in lines or "| tree | 2 | 1.00, 0.36 |" in lines

@@ -28,7 +28,7 @@ class Case:
     information: Analysis
 
     def kind(self, layer: int) -> str:
-        """What the label is at a layer, by what was planted; a confounded one by what it is a function of."""
+        """What the label is at a layer, by what was planted; a confounded one by what gives it away."""
         truth = PLANTINGS[self.encoder].truth(self.label, layer)
         return self.label if truth == "confounded" else truth
 

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from readings import READINGS
 
-from probes.report.figure import METADATA, ORANGE, PAGE_INCHES, STYLE
+from probes.report.figure import ORANGE, PAGE_INCHES, STYLE, write_figure
 
 # What a label is at a layer of an encoder.
-KINDS = ("linear", "nonlinear", "word", "position", "absent")
+KINDS = ("linear", "nonlinear", "word", "position", "length", "absent")
 # What a reading should say is there: what the encoder computed from context.
 WANTED = {"linear", "nonlinear"}
 
@@ -84,5 +84,4 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.spines[:].set_visible(False)
         title = "per cent of layers at which a reading says that a label is there; the redder, the more wrong"
         figure.suptitle(title, fontsize=8)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata=METADATA[path.suffix])
+        write_figure(figure, path)

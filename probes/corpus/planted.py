@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from probes.errors import CorpusError
-from probes.planted import LONGEST, NUM_WORDS, SHORTEST, word_bits, word_names, word_shares
+from probes.planted import LONGEST, MEAN_LENGTH, NUM_WORDS, SHORTEST, word_bits, word_names, word_shares
 from probes.seed import generator
 from probes.types import Corpus, Sentence, Tree
 
@@ -17,7 +17,8 @@ def generate_planted(size: int = 3000, seed: int = 0) -> Corpus:
     """Train, dev and test of about 80, 10 and 10 % of `size` sentences of 4 to 12 words, five a document.
 
     Columns: `context` is the source bit of the word before, `parity` whether that equals the word's own bit (the first
-    word has neither), `word` the kind of the word, `position` whether it is one of the first four, `absent` a coin.
+    word has neither), `word` the kind of the word, `position` whether it is one of the first four, `length` whether the
+    sentence has more than eight words, `absent` a coin.
     The first word always has role 1 and is the root; each other word of this role hangs on it, every word without on
     the nearest one before that has it. Raises CorpusError for fewer than 30 sentences.
     """
@@ -49,6 +50,7 @@ def _draw(size: int, seed: int) -> Iterator[Sentence]:
             "parity": ("_", *map(str, (context == own[words[1:]]).astype(int))),
             "word": tuple(map(str, kind[words])),
             "position": tuple(str(int(place < SHORTEST)) for place in range(len(words))),
+            "length": (str(int(len(words) > MEAN_LENGTH)),) * len(words),
             "absent": tuple(map(str, stream.integers(2, size=len(words)))),
         }
         # Structural probes ask which words are punctuation: none.

@@ -22,6 +22,7 @@ def test_labels_are_what_they_are_said_to_be(corpus):
         for place, word in enumerate(words):
             assert columns["word"][place] == str(BIT["kind"][word])
             assert columns["position"][place] == str(int(place < 4))
+            assert columns["length"][place] == str(int(len(words) >= 9))
             before = BIT["source"][words[place - 1]] if place else None
             assert columns["context"][place] == ("_" if before is None else str(before))
             expected = "_" if before is None else str(int(before == BIT["own"][word]))
