@@ -17,7 +17,7 @@ from kept import Kept
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from probes.report.figure import BLUE, GREEN, METADATA, ORANGE, PAGE_INCHES, STYLE
+from probes.report.figure import BLUE, GREEN, ORANGE, PAGE_INCHES, STYLE, write_figure
 from probes.result import Record
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ def draw(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
             draw_panel(axes, title, curves)
         every[1].set_xlabel("layer of MiniLM-L6 (emb = output of the embeddings)")
         every[0].set_ylabel("accuracy on test, points")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata=METADATA[path.suffix])
+        write_figure(figure, path)
 
 
 def draw_panel(axes: "Axes", title: str, curves: Sequence[Curve]) -> None:

@@ -22,7 +22,7 @@ from textbook import CLAIMS
 import probes
 from probes.config import EncoderConfig, logical_name
 from probes.errors import ResultError
-from probes.report.figure import BLUE, GREY, METADATA, PAGE_INCHES, STYLE
+from probes.report.figure import BLUE, GREY, PAGE_INCHES, STYLE, write_figure
 
 BERT = "bert-base-uncased"
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
@@ -168,8 +168,7 @@ def draw(body: Mapping[str, Any], path: Path) -> None:
         axes.set_yticks(range(len(rows)), [f"{row['claim']} ({row['of']:,})" for row in reversed(rows)])
         axes.set_xlabel("specifications under which it holds, per cent; dots: one choice held fixed")
         axes.set_xlim(-1, 101)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata=METADATA[path.suffix])
+        write_figure(figure, path)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 import probes
 from probes.cache import remove_cache
-from probes.report.figure import GREY, METADATA, PAGE_INCHES, STYLE
+from probes.report.figure import GREY, PAGE_INCHES, STYLE, write_figure
 
 TREEBANK = "ud-english-ewt/en_ewt-ud-*.conllu"
 TASKS = ("pos", "dependency_label")
@@ -99,8 +99,7 @@ def draw(found: dict[str, Any], held_out: dict[str, Any], path: Path) -> None:
             axes.set_title(task.replace("_", " "), fontsize=8, loc="left")
         panels[0].set_ylabel("accuracy on test, per cent")
         panels[-1].legend(title="steps", fontsize=5.5, title_fontsize=6, loc="lower right", ncols=2)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata=METADATA[path.suffix])
+        write_figure(figure, path)
 
 
 def _draw_task(axes: Any, rows: Sequence[dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from probes.report.figure import BLUE, COLUMN_INCHES, DASHES, GREEN, GREY, METADATA, MOST_COLUMNS, ORANGE, STYLE
+from probes.report.figure import BLUE, COLUMN_INCHES, DASHES, GREEN, GREY, MOST_COLUMNS, ORANGE, STYLE, write_figure
 from probes.report.series import Line, axis_of, lines_of, metric_name, place_name, places_of
 from probes.result import Analysis, Panel
 from probes.result.frame import panels
@@ -41,8 +41,7 @@ def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
             _draw(axes, panel, part)
             title = f"{name}: {panel.title}" if len(asked) > 1 else panel.title
             axes.set_title(fill(title, TITLE_WIDTH), fontsize=7, loc="left")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata=METADATA.get(path.suffix))
+        write_figure(figure, path)
     return path
 
 

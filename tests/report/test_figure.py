@@ -4,6 +4,7 @@ import re
 
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from probes.report.figure import draw_curves
 
@@ -66,6 +67,14 @@ def test_same_records_give_the_same_bytes(records, tmp_path, suffix, magic):
     one, other = (draw_curves(records, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
     assert one == other
     assert one.startswith(magic)
+
+
+def test_a_png_has_a_palette_and_says_how_large_it_is(records, tmp_path):
+    with Image.open(draw_curves(records, tmp_path / "one.png")) as image:
+        assert image.mode == "P"
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+        width, _ = image.size
+    assert width / 200 == pytest.approx(3.35 * 1.5, abs=0.05)
 
 
 @pytest.mark.parametrize(("columns", "inches"), [(1, 3.35), (2, 6.95)])
