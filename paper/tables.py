@@ -8,11 +8,11 @@ results that are not there is left out, and said.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kept import Kept
+from kept import SHOWN, Kept
 from values import NUMBERS
 
 from probes.errors import ResultError
@@ -24,7 +24,20 @@ SHORT = {
     "pos,": "part of speech, one-hot, %",
     "dependency_label,": "dependency label, one-hot, %",
 }
-SHOWN = {"minilm": "MiniLM-L6", "own": "BERT-12x128"}
+# Choices by fewer letters.
+SHORT_CHOICE = {
+    "0.01": "1 % of train",
+    "0.3": "30 % of train",
+    "1.0": "all of train",
+    "perceptron 50, raw states as Jawahar et al.": "four epochs",
+    "dev, penalty by accuracy": "dev",
+    "dev, penalty by likelihood": "dev loss",
+    "linear, rank 10": "rank 10",
+    "linear, raw states": "raw states",
+    "perceptron 50": "perceptron",
+    "mean": "mean",
+    "cls": "[CLS]",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -56,18 +69,30 @@ def _if_there(make: Callable[[Kept], Iterator[Any]], kept: Kept) -> list[Any]:
 
 
 def claims_table(kept: Kept) -> Iterator[str]:
-    """The share of specifications under which each claim holds, an encoder a column."""
+    """The share of specifications under which each claim holds, and the choice that moves it most, for each encoder."""
     found = kept.of_encoders("multiverse")
-    yield f"\\begin{{tabular}}{{@{{}}l{'r' * len(found)}@{{}}}}"
+    yield f"\\begin{{tabular}}{{@{{}}l{'rl' * len(found)}@{{}}}}"
     yield "\\toprule"
-    yield f"claim & {' & '.join(SHOWN[key] for key in found)} \\\\"
+    yield f"claim & {' & '.join(f'{SHOWN[key]} & moved most by' for key in found)} \\\\"
     yield "\\midrule"
-    by_claim = {key: {row["claim"]: row for row in body["claims"]} for key, body in found.items()}
-    for claim in next(iter(by_claim.values())):
-        shares = [f"{100 * row['holds'] / row['of']:.0f}" for row in (by_claim[key][claim] for key in found)]
-        yield f"{claim} & {' & '.join(shares)} \\\\"
+    for rows in zip(*(body["claims"] for body in found.values()), strict=True):
+        cells = [cell for row in rows for cell in (_share(row["holds"], row["of"]), _moves(row))]
+        yield f"{escape(rows[0]['claim'])} & {' & '.join(cells)} \\\\"
     yield "\\bottomrule"
     yield "\\end{tabular}"
+
+
+def _share(holds: int, of: int) -> str:
+    return f"{100 * holds / of:.0f}" if of else "--"
+
+
+def _moves(row: Mapping[str, Any]) -> str:
+    """The choice, and the shares at those of its values under which a claim holds least and most often."""
+    if row["moved_by"] is None:
+        return "--"
+    counts = sorted(row["by_choice"][row["moved_by"]].items(), key=lambda one: one[1][0] / one[1][1])
+    ends = (f"{escape(SHORT_CHOICE.get(value, value))} {_share(*count)}" for value, count in (counts[0], counts[-1]))
+    return ", ".join(ends)
 
 
 def exact_table(kept: Kept) -> Iterator[str]:

@@ -144,6 +144,17 @@ def test_every_claim_holds_for_some_curves_and_not_for_others(modules, number):
         assert (row["holds"], row["of"]) == (share, 1)
 
 
+def test_best_layers_are_counted_by_task_and_not_of_twins(modules):
+    found = [
+        made(modules, "pos", LOW),
+        made(modules, "pos", LOW),
+        made(modules, "pos", HIGH),
+        made(modules, "pos", MIDDLE, twin="untrained 0"),
+        made(modules, "root_tense", MIDDLE),
+    ]
+    assert modules["claims"].best_layers(found) == {"pos": [0, 2, 0, 0, 1], "root_tense": [0, 0, 1, 0, 0]}
+
+
 def test_there_are_no_more_claims_than_are_tested(modules):
     assert len(modules["claims"].CLAIMS) == len(BOTH)
 
@@ -188,12 +199,22 @@ def test_a_choice_moves_a_claim_only_between_what_is_alike_otherwise(modules):
     assert row["by_choice"]["curve"] == {"test": [1, 1], "selectivity": [0, 1]}
 
 
+def test_what_moves_a_claim_most_is_the_choice_whose_values_differ_most(modules):
+    def moved(**by_choice):
+        return modules["claims"]._moved_by(by_choice)
+
+    assert moved(probe={"a": [4, 4], "b": [1, 4]}, word={"a": [3, 4], "b": [2, 4]}) == "probe"
+    assert moved(probe={"a": [4, 4], "b": [3, 4]}, word={"a": [9, 9], "b": [3, 9]}) == "word"
+    assert moved(probe={"a": [4, 4], "b": [2, 2]}) is None
+    assert moved() is None
+
+
 def test_table_names_what_moves_a_claim_most(modules):
     moved = {"word vector": {"first": [4, 4], "last": [1, 4]}, "precision": {"float32": [3, 4], "bfloat16": [2, 4]}}
-    row = {"claim": "c", "source": "s", "holds": 5, "of": 8, "by_choice": moved}
+    row = {"claim": "c", "source": "s", "holds": 5, "of": 8, "moved_by": "word vector", "by_choice": moved}
     *_, line = modules["claims"].write_table({"specifications": 8, "encoder": "e", "claims": [row]})
     assert line == "| c | s | 62 % | 8 | word vector: first 100 %, last 25 % |"
-    none = {**row, "holds": 8, "by_choice": {"word vector": {"first": [4, 4], "last": [4, 4]}}}
+    none = {**row, "holds": 8, "moved_by": None, "by_choice": {"word vector": {"first": [4, 4], "last": [4, 4]}}}
     assert list(modules["claims"].write_table({"specifications": 8, "encoder": "e", "claims": [none]}))[-1].endswith(
         "| 100 % | 8 | nothing |"
     )

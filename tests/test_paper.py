@@ -77,6 +77,20 @@ def test_the_figure_of_layers_shows_the_numbers_of_the_runs(figures, tmp_path):
     assert (tmp_path / "layers.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_the_figure_of_best_layers_shows_shares_of_specifications(figures, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "write_figure", lambda figure, path: drawn.append(figure))
+    counts = {task: [1, 3, 0] for task in figures.TASKS} | {"pos": [0, 0, 7]}
+    figures.draw_best_layers({"minilm": {"best_layers": counts}, "own": {"best_layers": counts}}, tmp_path / "b.pdf")
+    for axes, name in zip(drawn[0].axes, ("MiniLM-L6", "BERT-12x128"), strict=True):
+        assert axes.get_title(loc="left") == name
+        cells = {text.get_position(): text.get_text() for text in axes.texts}
+        assert cells[2, 0] == "100"
+        assert [cells[0, 1], cells[1, 1]] == ["25", "75"]
+        assert len(cells) == 1 + 2 * (len(counts) - 1)
+    assert [label.get_text() for label in drawn[0].axes[0].get_yticklabels()][:2] == ["pos", "dependency label"]
+
+
 def test_what_rests_on_a_run_that_is_not_there_says_which_to_make(figures, tmp_path):
     shutil.copytree(CHECKOUT / "results" / "runs" / "trec", tmp_path / "runs" / "trec")
     with pytest.raises(ResultError, match=r"One run of trec with task pos .* there are 0\. Run it: probes run trec"):

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = options.results / "multiverse"
     folder.mkdir(parents=True, exist_ok=True)
     write_archive(found, archive_path(options.results, encoder))
-    body = {"encoder": encoder, "specifications": len(found), "claims": rows}
+    body = {"encoder": encoder, "specifications": len(found), "claims": rows, "best_layers": best_layers(found)}
     (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = "\n".join(write_table(body))
     (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
@@ -91,6 +91,15 @@ def judge(found: Sequence[Specification]) -> Iterator[dict[str, Any]]:
         yield _row(claim.statement, claim.source, verdicts)
 
 
+def best_layers(found: Sequence[Specification]) -> dict[str, list[int]]:
+    """For each task: at each layer, how many curves of the trained encoder are highest there."""
+    counts: dict[str, list[int]] = {}
+    for one in found:
+        if one.choices["twin"] == NONE:
+            counts.setdefault(one.task, [0] * len(one.curve))[one.best] += 1
+    return counts
+
+
 def judge_twins(found: Sequence[Specification]) -> Iterator[dict[str, Any]]:
     """Whether the trained encoder is better behind every block than an untrained one that was read alike.
 
@@ -111,13 +120,27 @@ def judge_twins(found: Sequence[Specification]) -> Iterator[dict[str, Any]]:
 def _row(statement: str, source: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     axes = verdicts[0][0].choices if verdicts else ()
     by_choice = {axis: _by_choice(axis, verdicts) for axis in axes}
+    by_choice = {axis: counts for axis, counts in by_choice.items() if len(counts) > 1}
     return {
         "claim": statement,
         "source": source,
         "holds": sum(holds for _, holds in verdicts),
         "of": len(verdicts),
-        "by_choice": {axis: counts for axis, counts in by_choice.items() if len(counts) > 1},
+        "moved_by": _moved_by(by_choice),
+        "by_choice": by_choice,
     }
+
+
+def _moved_by(by_choice: Mapping[str, Mapping[str, list[int]]]) -> str | None:
+    """The choice whose values differ most in how often a claim holds; none where all are equal."""
+    shares = {axis: _shares(counts).values() for axis, counts in by_choice.items()}
+    spread = {axis: max(values) - min(values) for axis, values in shares.items()}
+    axis = max(spread, key=lambda name: spread[name], default=None)
+    return axis if axis is not None and spread[axis] > 0 else None
+
+
+def _shares(counts: Mapping[str, list[int]]) -> dict[str, float]:
+    return {value: holds / of for value, (holds, of) in counts.items()}
 
 
 def _by_choice(axis: str, verdicts: Sequence[Verdict]) -> dict[str, list[int]]:
@@ -143,15 +166,10 @@ def write_table(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _moves(row: Mapping[str, Any]) -> str:
-    shares = {
-        axis: {value: holds / of for value, (holds, of) in values.items()} for axis, values in row["by_choice"].items()
-    }
-    spread = {axis: max(values.values()) - min(values.values()) for axis, values in shares.items()}
-    axis = max(spread, key=lambda name: spread[name], default=None)
-    if axis is None or spread[axis] == 0:
+    if row["moved_by"] is None:
         return "nothing"
-    parts = (f"{value} {100 * share:.0f} %" for value, share in shares[axis].items())
-    return f"{axis}: {', '.join(parts)}"
+    shares = _shares(row["by_choice"][row["moved_by"]])
+    return f"{row['moved_by']}: {', '.join(f'{value} {100 * share:.0f} %' for value, share in shares.items())}"
 
 
 def draw(body: Mapping[str, Any], path: Path) -> None:
