@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 MOST_BESIDE, LEGEND_SHARE = 4, 0.55
 # Above this share, in per cent, a cell is too dark for black figures.
-DARK = 60
+DARK = 70
 TASKS = ("pos", "dependency_label", "sentence_length", "tree_depth", "root_tense", "subject_number", "bigram_shift")
 
 

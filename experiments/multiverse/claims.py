@@ -184,7 +184,7 @@ def draw(body: Mapping[str, Any], path: Path) -> None:
                 shares = [100 * holds / of for holds, of in values.values()]
                 axes.plot(shares, [place] * len(shares), ".", color=GREY, markersize=3.5)
         axes.set_yticks(range(len(rows)), [f"{row['claim']} ({row['of']:,})" for row in reversed(rows)])
-        axes.set_xlabel("specifications under which it holds, per cent; dots: one choice held fixed")
+        figure.supxlabel("specifications under which it holds, per cent; dots: one choice held fixed", fontsize=8)
         axes.set_xlim(-1, 101)
         write_figure(figure, path)
 
