@@ -11,12 +11,12 @@ SHORT_CHOICE = {
     "0.3": "30 % of train",
     "1.0": "all of train",
     "perceptron 50, raw states as Jawahar et al.": "four epochs",
+    **{f"dev, penalty {number}": f"penalty {number}" for number in range(1, 5)},
     "dev, penalty by accuracy": "dev",
     "dev, penalty by likelihood": "dev loss",
     "linear, rank 10": "rank 10",
     "linear, raw states": "raw states",
     "perceptron 50": "perceptron",
-    "mean": "mean",
     "cls": "[CLS]",
 }
 # Claims about layers by what the text calls them.
@@ -62,9 +62,11 @@ def claims_numbers(kept: Kept) -> Numbers:
 def claims_table(kept: Kept) -> Iterator[str]:
     """The share of specifications under which each claim holds, and the choice that moves it most, for each encoder."""
     found = kept.of_encoders("multiverse")
-    yield f"\\begin{{tabular}}{{@{{}}l{'rl' * len(found)}@{{}}}}"
+    names = " & ".join(f"\\multicolumn{{2}}{{l}}{{{SHOWN[key]}}}" for key in found)
+    columns = "rl" * len(found)
+    yield f"\\begin{{tabular}}{{@{{}}l{columns}@{{}}}}"
     yield "\\toprule"
-    yield f"claim & {' & '.join(f'{SHOWN[key]} & moved most by' for key in found)} \\\\"
+    yield f"claim & {names} \\\\"
     yield "\\midrule"
     for rows in zip(*(body["claims"] for body in found.values()), strict=True):
         cells = [cell for row in rows for cell in (_share(row["holds"], row["of"]), _moves(row))]
@@ -82,5 +84,5 @@ def _moves(row: Mapping[str, Any]) -> str:
     if row["moved_by"] is None:
         return "--"
     counts = sorted(row["by_choice"][row["moved_by"]].items(), key=lambda one: one[1][0] / one[1][1])
-    ends = (f"{escape(SHORT_CHOICE.get(value, value))} {_share(*count)}" for value, count in (counts[0], counts[-1]))
+    ends = (f"{escape(SHORT_CHOICE.get(value, value))}: {_share(*count)}" for value, count in (counts[0], counts[-1]))
     return ", ".join(ends)

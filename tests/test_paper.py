@@ -64,7 +64,7 @@ def test_what_is_said_of_claims_is_counted_from_what_was_judged(tables, tmp_path
     assert numbers["multiverse.minilm.pos.worst"] == "50"
     assert numbers["multiverse.minilm.pos.worst.share of train.0.01"] == "25"
     assert numbers["multiverse.own.pos.twin"] == "100"
-    assert f"{third} & 50 & 1 \\% of train 25, all of train 75 & 50 &" in found["claims.tex"]
+    assert f"{third} & 50 & 1 \\% of train: 25, all of train: 75 & 50 &" in found["claims.tex"]
     assert f"{second} & 5 & -- & 100 & -- \\\\" in found["claims.tex"]
 
 
