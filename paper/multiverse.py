@@ -18,6 +18,7 @@ SHORT_CHOICE = {
     "linear, raw states": "raw states",
     "perceptron 50": "perceptron",
     "cls": "[CLS]",
+    "random_blocks 0": "random blocks",
 }
 # Claims about layers by what the text calls them.
 CLAIMS = {
