@@ -23,7 +23,6 @@ def write_archive(found: Sequence[Specification], path: Path) -> None:
     axes = sorted({axis for one in found for axis in one.choices})
     layers = ["emb", *range(1, len(found[0].curve))]
     rows = [(*one.origin, one.task, *(one.choices[axis] for axis in axes), *one.curve.tolist()) for one in found]
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*OWN, *axes, *layers))
