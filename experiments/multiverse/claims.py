@@ -66,10 +66,10 @@ def read(results: Path, encoder: str) -> list[Specification]:
     found = {(one.task, one.key): one for one in (*kept, *own)}
     if not found:
         names = dict.fromkeys(one.config["encoder"]["name"] for one in every)
+        held = f"those of {', '.join(done)} are of {', '.join(map(repr, names))}" if every else "there are none"
         raise ResultError(
-            f"Runs of {encoder!r} were expected in {results / 'runs'}, but {', '.join(done) or 'no file'} has "
-            f"{', '.join(map(repr, names)) or 'any'}. Run them: probes run experiments/multiverse/*.yaml --set "
-            f"encoder.name={encoder}."
+            f"Runs of {encoder!r} were expected in {results / 'runs'}, but {held}. Run them: probes run "
+            f"experiments/multiverse/*.yaml --set encoder.name={encoder}."
         )
     return [found[name] for name in sorted(found)]
 
