@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
 from probes.result import Record, Score
@@ -19,6 +20,8 @@ PAGE_INCHES = 6.95
 LEGEND_INCHES = 0.75
 MOST_COLUMNS = 5
 PALETTE = 64
+# A longer title of one of several panels is broken.
+TITLE_WIDTH = 32
 STYLE: Any = {
     "font.size": 8,
     "axes.spines.top": False,
@@ -63,7 +66,8 @@ def draw_curves(records: Sequence[Record], path: Path, *, columns: Literal[1, 2]
         figure = Figure(figsize=_size(num_columns, num_rows, columns), layout="constrained")
         every = figure.subplots(num_rows, num_columns, squeeze=False).ravel().tolist()
         for axes, (name, part) in zip(every, asked.items(), strict=False):
-            _draw_panel(axes, part, name if len(asked) > 1 else f"{name}: {part[0].config['encoder']['name']}")
+            title = fill(name, TITLE_WIDTH) if len(asked) > 1 else f"{name}: {part[0].config['encoder']['name']}"
+            _draw_panel(axes, part, title)
         for axes in every[len(asked) :]:
             axes.set_axis_off()
         _name_axes(figure, every)

