@@ -20,6 +20,8 @@ PAGE_INCHES = 6.95
 LEGEND_INCHES = 0.75
 MOST_COLUMNS = 5
 PALETTE = 64
+# Programs refuse a larger PNG: one of very many panels has fewer dots to the inch.
+MOST_PIXELS = 40_000_000
 # A longer title of one of several panels is broken.
 TITLE_WIDTH = 32
 STYLE: Any = {
@@ -86,8 +88,12 @@ def write_figure(figure: "Figure", path: Path) -> None:
 
     Lines and bands have few colours: a PNG with a palette is a quarter as large.
     """
+    from matplotlib import rcParams
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata=METADATA.get(path.suffix))
+    width, height = figure.get_size_inches()
+    dots = min(float(rcParams["savefig.dpi"]), (MOST_PIXELS / (width * height)) ** 0.5)
+    figure.savefig(path, metadata=METADATA.get(path.suffix), dpi=dots)
     if path.suffix == ".png":
         from PIL import Image
 

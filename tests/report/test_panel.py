@@ -62,7 +62,7 @@ def test_the_figure_has_a_panel_for_each_question(records, tmp_path: Path, monke
     from matplotlib.figure import Figure
 
     drawn = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, path, metadata: drawn.append(self))
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: drawn.append(self))
     draw_curves(records, tmp_path / "two.pdf")
     draw_curves(records[:2], tmp_path / "one.pdf")
     titles = [[axes.get_title(loc="left") for axes in figure.axes] for figure in drawn]
