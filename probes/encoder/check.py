@@ -15,6 +15,8 @@ CHECKED_PIECES = 128  # padding that is read shows as soon as there is some; lon
 # Share of a state's length by which rounding may move it: some ten times what was seen on a 6-block BERT.
 # A wrong mask moves states by tenths.
 TOLERANCE = {"float32": 1e-4, "float16": 3e-2, "bfloat16": 1e-1}
+# What `torch.set_float32_matmul_precision` leaves of float32 where the hardware has it; TF32 has the digits of float16.
+PRODUCTS = {"highest": "float32", "high": "float16", "medium": "bfloat16"}
 
 
 def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
@@ -31,7 +33,7 @@ def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
     beside = _states(encoder, {name: [*first[name], *second[name]] for name in first})[:, :1, : alone.shape[2]]
     moved = (alone - beside).norm(dim=-1) / alone.norm(dim=-1).clamp_min(torch.finfo(torch.float32).tiny)
     worst = float(moved.max())
-    precision = encoder.config.compute_dtype
+    precision = _precision(encoder)
     if not worst <= TOLERANCE[precision]:
         layer = encoder.layers[int(moved.flatten(1).max(dim=1).values.argmax())]
         raise EncoderError(
@@ -39,6 +41,12 @@ def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
             f"{worst:.1%} at layer {layer} when the text stands beside a longer one ({precision} allows "
             f"{TOLERANCE[precision]:.2%}). This encoder ignores its attention mask, or gives NaN; do not probe it."
         )
+
+
+def _precision(encoder: FrozenEncoder) -> str:
+    """The type whose digits products of the encoder have."""
+    asked = encoder.config.compute_dtype
+    return PRODUCTS[torch.get_float32_matmul_precision()] if asked == "float32" else asked
 
 
 def _length(text: Text) -> int:

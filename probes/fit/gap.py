@@ -74,7 +74,7 @@ def _gradient(probes: LinearProbes, batches: Iterator[tuple[Tensor, Tensor]]) ->
         weights += probes.pull_back(residual, states)
         bias += residual.sum(dim=3)
         num_rows += labels.shape[1]
-    return weights / num_rows + probes.weights * probes.penalty[:, :, None], bias / num_rows
+    return weights / num_rows + probes.weights * probes.penalty[:, :, None], _centre(bias / num_rows)
 
 
 def _half_decrement(
@@ -104,7 +104,12 @@ def _hessian_product(
     weights, bias = direction
     logits = probes.answer(weights, sample) + bias[..., None]
     change = shares * (logits - (shares * logits).sum(dim=2, keepdim=True)) / sample.shape[1]
-    return probes.pull_back(change, sample) + weights * probes.penalty[:, :, None], change.sum(dim=3)
+    return probes.pull_back(change, sample) + weights * probes.penalty[:, :, None], _centre(change.sum(dim=3))
+
+
+def _centre(bias: Float[Tensor, "layer target label"]) -> Float[Tensor, "layer target label"]:
+    """Without the mean over labels: softmax does not see it, and its rounding would be divided by no curvature."""
+    return bias - bias.mean(dim=2, keepdim=True)
 
 
 def _dot(left: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> Float[Tensor, "layer target"]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import BertModel
 
+from probes.encoder import check
 from probes.encoder.check import TOLERANCE, check_invariance
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
@@ -69,6 +70,19 @@ def test_message_names_the_layer_that_moves_most(maskless: FrozenEncoder) -> Non
         f"This encoder ignores its attention mask, or gives NaN; do not probe it."
     )
     assert max(moved) > 1000 * TOLERANCE["float32"]
+
+
+@pytest.mark.parametrize(("products", "allowed"), [("highest", "float32"), ("high", "float16"), ("medium", "bfloat16")])
+def test_products_of_fewer_digits_may_move_states_further(
+    products: str, allowed: str, toy: FrozenEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states, moves = check._states, iter([0.0, 0.9 * TOLERANCE[allowed], 0.0, 1.1 * TOLERANCE[allowed]])
+    monkeypatch.setattr(check, "_states", lambda *given: states(*given) * (1 + next(moves)))
+    # What is asked for, without what this processor makes of it.
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: products)
+    check_invariance(toy, WORDS)
+    with pytest.raises(EncoderError, match=rf"\({allowed} allows {TOLERANCE[allowed]:.2%}\)"):
+        check_invariance(toy, WORDS)
 
 
 def test_texts_that_fill_the_limit_are_checked_too(maskless: FrozenEncoder) -> None:
