@@ -19,7 +19,8 @@ COLUMN_INCHES = 3.35
 PAGE_INCHES = 6.95
 LEGEND_INCHES = 0.75
 MOST_COLUMNS = 5
-PALETTE = 64
+# With 64, colours of lines were taken for each other.
+PALETTE = 128
 # Programs refuse a larger PNG: one of very many panels has fewer dots to the inch.
 MOST_PIXELS = 40_000_000
 # A longer title of one of several panels is broken.

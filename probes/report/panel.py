@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLORS = (BLUE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", ORANGE, "#000000")
+# Light enough to be told from white, and yet the last of many.
+LIGHTEST = 0.9
 LOOKS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 TITLE_WIDTH = 48
 # A longer legend would hide the lines: it stands below the panel.
@@ -54,7 +56,7 @@ def _cells(name: str, part: Sequence[Analysis], num_columns: int) -> list[tuple[
 def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
     lines = lines_of(panel, analyses)
     places = places_of(panel, lines)
-    looks, axis = _looks(lines), axis_of(panel, places)
+    looks, axis = _looks(lines, are_layers=panel.lines == "layer"), axis_of(panel, places)
     scale = 100 if panel.is_share else 1
     if axis == "names":
         _draw_names(axes, list(zip(lines, looks, strict=True)), places, scale)
@@ -94,15 +96,26 @@ def _explain(axes: "Axes", lines: Sequence[Line], looks: Sequence[dict[str, Any]
     axes.legend(list(entries.values()), list(entries), **place)
 
 
-def _looks(lines: Sequence[Line]) -> list[dict[str, Any]]:
+def _looks(lines: Sequence[Line], *, are_layers: bool) -> list[dict[str, Any]]:
     """The look of each line: its colour says the name, its marker and dashes the encoder."""
-    names, curves = (list(dict.fromkeys(part)) for part in ([line.name for line in lines], [x.curve for x in lines]))
+    curves = list(dict.fromkeys(line.curve for line in lines))
+    colors = _colors(list(dict.fromkeys(line.name for line in lines if not line.is_floor)), are_layers)
     looks = []
     for line in lines:
         style, marker = LOOKS[curves.index(line.curve) % len(LOOKS)]
-        color = COLORS[names.index(line.name) % len(COLORS)]
+        color = colors.get(line.name, GREY)
         looks.append({"color": color, "linestyle": style, "marker": marker, "linewidth": 1.0})
     return looks
+
+
+def _colors(names: Sequence[str], are_layers: bool) -> dict[str, Any]:
+    """A colour of its own for each name; layers, and more names than there are colours, from dark to light."""
+    from matplotlib import colormaps
+
+    if not are_layers and len(names) <= len(COLORS):
+        return dict(zip(names, COLORS, strict=False))
+    last = max(len(names) - 1, 1)
+    return {name: colormaps["viridis"](LIGHTEST * place / last) for place, name in enumerate(names)}
 
 
 def _draw_line(axes: "Axes", line: Line, at: dict[Any, Any], scale: float, look: dict[str, Any]) -> None:

@@ -1,6 +1,10 @@
 """Tables and figures of analyses, from findings that are given."""
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
 
 from probes.report.listing import format_analysis, format_listing, write_listing
 from probes.report.panel import draw_analyses
@@ -113,6 +117,30 @@ def test_names_stand_below_each_other_and_numbers_beside(ranks, are_names, tmp_p
     found = [row("task", number / 10, layer=0, at={"rank": rank}) for number, rank in enumerate(ranks)]
     draw_analyses([make([panel], found)], tmp_path / "x.pdf")
     assert bool(kept[0].axes[0].yaxis_inverted()) is are_names
+
+
+@pytest.mark.parametrize(("lines", "number", "dark_first"), [("kind", 7, False), ("kind", 8, True), ("layer", 5, True)])
+def test_each_name_has_a_colour_of_its_own_and_layers_go_from_dark_to_light(
+    lines, number, dark_first, tmp_path, monkeypatch
+):
+    kept, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *given, **more: kept.append(self) or save(self, *given, **more))
+    panel = Panel(metric="bits", title="t", x="rank", lines=lines)
+    found = [
+        row("task", one / 10, layer=one, at={"rank": rank, "kind": f"k{one}"}, low=one / 10 - 0.2, high=one / 10 + 0.2)
+        for one in range(number)
+        for rank in (1, 2)
+    ]
+    analysis = make([panel], [*found, row("chain", 0.3)]).model_copy(update={"layers": tuple("01234567")})
+    path = draw_analyses([analysis], tmp_path / "x.png")
+    colors = [to_rgb(line.get_color()) for line in kept[0].axes[0].get_lines() if len(line.get_xdata()) == 2][:number]
+    assert len(set(colors)) == number
+    light = [sum(color) for color in colors]
+    assert (light == sorted(light)) is dark_first
+    with Image.open(path) as image:
+        there = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    for color in colors:
+        assert np.abs(there - np.rint(255 * np.array(color))).max(axis=1).min() <= 2
 
 
 def test_two_encoders_are_listed_apart_each_with_its_twin():
