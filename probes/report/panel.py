@@ -20,6 +20,8 @@ LOOKS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 TITLE_WIDTH = 48
 # A longer legend would hide the lines: it stands below the panel.
 MOST_INSIDE = 6
+# A name's line, and what stands above and below all of them.
+NAME_INCHES, FRAME_INCHES = 0.085, 1.2
 
 
 def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
@@ -31,10 +33,11 @@ def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
     num_columns = min(MOST_COLUMNS - 1, max(len(part[0].panels) for part in asked.values()))
     cells = [cell for name, part in asked.items() for cell in _cells(name, part, num_columns)]
     num_rows = len(cells) // num_columns
-    size = (COLUMN_INCHES * 0.95 * num_columns, COLUMN_INCHES * 0.85 * num_rows)
+    heights = [max(map(_height, cells[num_columns * row : num_columns * (row + 1)])) for row in range(num_rows)]
+    size = (COLUMN_INCHES * 0.95 * num_columns, sum(heights))
     with rc_context({**STYLE, "font.size": 7, "legend.fontsize": 5.5}):
         figure = Figure(figsize=size, layout="constrained")
-        every = figure.subplots(num_rows, num_columns, squeeze=False).ravel().tolist()
+        every = figure.subplots(num_rows, num_columns, squeeze=False, height_ratios=heights).ravel().tolist()
         for axes, cell in zip(every, cells, strict=True):
             if cell is None:
                 axes.set_axis_off()
@@ -51,6 +54,16 @@ def _cells(name: str, part: Sequence[Analysis], num_columns: int) -> list[tuple[
     """The panels of a question, and as many empty places as fill its last row."""
     panels_of = [(name, part, panel) for panel in part[0].panels]
     return [*panels_of, *[None] * (-len(panels_of) % num_columns)]
+
+
+def _height(cell: tuple[str, Sequence[Analysis], Panel] | None) -> float:
+    """Inches that a panel wants: names below each other have a line of their own."""
+    height = COLUMN_INCHES * 0.85
+    if cell is None:
+        return height
+    _, part, panel = cell
+    places = places_of(panel, lines_of(panel, part))
+    return max(height, NAME_INCHES * len(places) + FRAME_INCHES) if axis_of(panel, places) == "names" else height
 
 
 def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:

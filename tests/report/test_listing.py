@@ -156,3 +156,16 @@ def test_two_encoders_are_listed_apart_each_with_its_twin():
             "| --- | --- | --- |",
             f"| emb | {shown} | 12.5 |",
         ]
+
+
+def test_many_names_have_a_line_each(tmp_path, monkeypatch):
+    kept, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *given, **more: kept.append(self) or save(self, *given, **more))
+    panel = Panel(metric="bits", title="t", x="relation")
+    found = [row("task", one / 50, at={"relation": f"relation {one}"}) for one in range(45)]
+    draw_analyses([make([panel, LAYERS], [*found, *FOUND])], tmp_path / "x.png")
+    (figure,) = kept
+    labels = figure.axes[0].get_yticklabels()
+    assert len(labels) == 45
+    points = 72 * figure.axes[0].get_window_extent().height / figure.dpi
+    assert points / 45 > 1.2 * labels[0].get_fontsize()
