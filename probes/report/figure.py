@@ -23,6 +23,8 @@ MOST_COLUMNS = 5
 PALETTE = 128
 # Programs refuse a larger PNG: one of very many panels has fewer dots to the inch.
 MOST_PIXELS = 40_000_000
+# Layers that are all named below one of several panels.
+MOST_NAMED = 10
 # A longer title of one of several panels is broken.
 TITLE_WIDTH = 32
 STYLE: Any = {
@@ -71,6 +73,8 @@ def draw_curves(records: Sequence[Record], path: Path, *, columns: Literal[1, 2]
         for axes, (name, part) in zip(every, asked.items(), strict=False):
             title = fill(name, TITLE_WIDTH) if len(asked) > 1 else f"{name}: {part[0].config['encoder']['name']}"
             _draw_panel(axes, part, title)
+            if len(asked) > 1:
+                _thin_labels(axes)
         for axes in every[len(asked) :]:
             axes.set_axis_off()
         _name_axes(figure, every)
@@ -122,6 +126,14 @@ def _name_axes(figure: "Figure", every: Sequence["Axes"]) -> None:
     else:
         figure.supxlabel(x, fontsize=8)
         figure.supylabel(y, fontsize=8)
+
+
+def _thin_labels(axes: "Axes") -> None:
+    """Where all layers would touch, every second one is named."""
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    if len(labels) > MOST_NAMED:
+        named = [label if place % 2 == 0 else "" for place, label in enumerate(labels)]
+        axes.set_xticks(range(len(labels)), named)
 
 
 def _draw_panel(axes: "Axes", records: Sequence[Record], title: str) -> None:

@@ -67,6 +67,9 @@ def test_the_figure_has_a_panel_for_each_question(records, tmp_path: Path, monke
     draw_curves(records[:2], tmp_path / "one.pdf")
     titles = [[axes.get_title(loc="left") for axes in figure.axes] for figure in drawn]
     assert titles == [["pos", "xpos"], ["pos: toy-bert"]]
+    named = [[label.get_text() for label in figure.axes[0].get_xticklabels()] for figure in drawn]
+    assert named[1] == ["emb", *map(str, range(1, 13))]
+    assert named[0] == [name if place % 2 == 0 else "" for place, name in enumerate(named[1])]
 
 
 def test_an_official_score_has_a_table_of_its_own_and_stands_in_the_summary(records):
