@@ -10,7 +10,7 @@ Where an experiment's runs are not there, what an earlier call said of the same 
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     name = EncoderConfig(name=encoder).slug
     folder = options.results / "reproduction"
     folder.mkdir(parents=True, exist_ok=True)
-    verdicts = list(judge(options.results, encoder, read_verdicts(folder / f"{name}.json")))
+    kept = read_verdicts(folder / f"{name}.json")
+    verdicts = [kept.get(one.id, one) if one.held is None else one for one in judge(options.results, encoder)]
     body = {"encoder": encoder, "predictions": frozen_hash(), "verdicts": [vars_of(one) for one in verdicts]}
     (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = "\n".join(write_table(encoder, verdicts))
@@ -81,8 +82,8 @@ def read_verdicts(path: Path) -> dict[str, Verdict]:
     return {one["id"]: Verdict(**one) for one in body["verdicts"]} if is_same else {}
 
 
-def judge(results: Path, encoder: str, kept: Mapping[str, Verdict] | None = None) -> Iterator[Verdict]:
-    """Every prediction beside what the runs of an encoder say; without runs, the verdict that was kept."""
+def judge(results: Path, encoder: str) -> Iterator[Verdict]:
+    """Every prediction beside what the runs of an encoder say."""
     frozen_hash()
     for one in yaml.safe_load(FROZEN.read_text(encoding="utf-8")):
         found = [read_runs(name.strip(), results, encoder) for name in one["experiment"].split(",")]
@@ -90,8 +91,7 @@ def judge(results: Path, encoder: str, kept: Mapping[str, Verdict] | None = None
         if all(found):
             decide: Callable[..., Decision] = DECIDE[one["holds"]["kind"]]
             decision = decide(found, **{key: value for key, value in one["holds"].items() if key != "kind"})
-        new = _verdict(one, decision, encoder, [run for part in found for run in part])
-        yield new if decision else (kept or {}).get(new.id, new)
+        yield _verdict(one, decision, encoder, [run for part in found for run in part])
 
 
 def read_runs(experiment: str, results: Path, encoder: str) -> list[Found]:

@@ -1,5 +1,7 @@
 """Proof, before anything is cached, that a text's states do not depend on what stands beside it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,8 +17,6 @@ CHECKED_PIECES = 128  # padding that is read shows as soon as there is some; lon
 # Share of a state's length by which rounding may move it: some ten times what was seen on a 6-block BERT.
 # A wrong mask moves states by tenths.
 TOLERANCE = {"float32": 1e-4, "float16": 3e-2, "bfloat16": 1e-1}
-# What `torch.set_float32_matmul_precision` leaves of float32 where the hardware has it; TF32 has the digits of float16.
-PRODUCTS = {"highest": "float32", "high": "float16", "medium": "bfloat16"}
 
 
 def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
@@ -29,11 +29,12 @@ def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
     # Half of the limit: a text that fills it would have no padding beside any other.
     first = encoder.tokenize([min(texts, key=_length)], max_pieces=max(3, limit // 2))
     second = encoder.tokenize([longer], max_pieces=limit)
-    alone = _states(encoder, dict(first))
-    beside = _states(encoder, {name: [*first[name], *second[name]] for name in first})[:, :1, : alone.shape[2]]
+    with _all_digits():
+        alone = _states(encoder, dict(first))
+        beside = _states(encoder, {name: [*first[name], *second[name]] for name in first})[:, :1, : alone.shape[2]]
     moved = (alone - beside).norm(dim=-1) / alone.norm(dim=-1).clamp_min(torch.finfo(torch.float32).tiny)
     worst = float(moved.max())
-    precision = _precision(encoder)
+    precision = encoder.config.compute_dtype
     if not worst <= TOLERANCE[precision]:
         layer = encoder.layers[int(moved.flatten(1).max(dim=1).values.argmax())]
         raise EncoderError(
@@ -43,10 +44,15 @@ def check_invariance(encoder: FrozenEncoder, texts: list[Text]) -> None:
         )
 
 
-def _precision(encoder: FrozenEncoder) -> str:
-    """The type whose digits products of the encoder have."""
-    asked = encoder.config.compute_dtype
-    return PRODUCTS[torch.get_float32_matmul_precision()] if asked == "float32" else asked
+@contextmanager
+def _all_digits() -> Iterator[None]:
+    """Products of float32 with all their digits, whatever was asked for: a mask is heeded or not at any precision."""
+    asked = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(asked)
 
 
 def _length(text: Text) -> int:

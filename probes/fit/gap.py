@@ -74,7 +74,7 @@ def _gradient(probes: LinearProbes, batches: Iterator[tuple[Tensor, Tensor]]) ->
         weights += probes.pull_back(residual, states)
         bias += residual.sum(dim=3)
         num_rows += labels.shape[1]
-    return weights / num_rows + probes.weights * probes.penalty[:, :, None], _centre(bias / num_rows)
+    return weights / num_rows + probes.weights * probes.penalty[:, :, None], bias / num_rows
 
 
 def _half_decrement(
@@ -82,7 +82,7 @@ def _half_decrement(
 ) -> Float[Tensor, "layer target"]:
     """Conjugate gradients from zero lower the quadratic model by what this returns; it rises with each step."""
     shares = probes.shares(sample)
-    residual = tuple(-part for part in gradient)
+    residual = (-gradient[0], -_centre(gradient[1]))
     direction = tuple(part.clone() for part in residual)
     squared = _dot(residual, residual)
     decrease = torch.zeros_like(squared)

@@ -23,7 +23,7 @@ MOST_COLUMNS = 5
 PALETTE = 128
 # Programs refuse a larger PNG: one of very many panels has fewer dots to the inch.
 MOST_PIXELS = 40_000_000
-# Layers that are all named below one of several panels.
+# Below one of several panels as many layers are all named; of more, every second.
 MOST_NAMED = 10
 # A longer title of one of several panels is broken.
 TITLE_WIDTH = 32
@@ -72,9 +72,7 @@ def draw_curves(records: Sequence[Record], path: Path, *, columns: Literal[1, 2]
         every = figure.subplots(num_rows, num_columns, squeeze=False).ravel().tolist()
         for axes, (name, part) in zip(every, asked.items(), strict=False):
             title = fill(name, TITLE_WIDTH) if len(asked) > 1 else f"{name}: {part[0].config['encoder']['name']}"
-            _draw_panel(axes, part, title)
-            if len(asked) > 1:
-                _thin_labels(axes)
+            _draw_panel(axes, part, title, is_narrow=len(asked) > 1)
         for axes in every[len(asked) :]:
             axes.set_axis_off()
         _name_axes(figure, every)
@@ -128,21 +126,14 @@ def _name_axes(figure: "Figure", every: Sequence["Axes"]) -> None:
         figure.supylabel(y, fontsize=8)
 
 
-def _thin_labels(axes: "Axes") -> None:
-    """Where all layers would touch, every second one is named."""
-    labels = [label.get_text() for label in axes.get_xticklabels()]
-    if len(labels) > MOST_NAMED:
-        named = [label if place % 2 == 0 else "" for place, label in enumerate(labels)]
-        axes.set_xticks(range(len(labels)), named)
-
-
-def _draw_panel(axes: "Axes", records: Sequence[Record], title: str) -> None:
+def _draw_panel(axes: "Axes", records: Sequence[Record], title: str, *, is_narrow: bool) -> None:
     _draw_tasks(axes, records)
     main = next((record for record in records if twin_label(record) == "pretrained"), records[0])
     _draw_controls(axes, main)
     _draw_floors(axes, main)
-    longest = max(records, key=lambda record: len(record.layers))
-    axes.set_xticks(range(len(longest.layers)), longest.layers)
+    layers = max((record.layers for record in records), key=len)
+    step = 2 if is_narrow and len(layers) > MOST_NAMED else 1
+    axes.set_xticks(range(len(layers)), [name if place % step == 0 else "" for place, name in enumerate(layers)])
     axes.set_title(title, fontsize=8, loc="left")
 
 

@@ -1,12 +1,13 @@
 """The figure of an analysis: its panels, a line for each variant and encoder, floors as level lines."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from probes.report.figure import BLUE, COLUMN_INCHES, DASHES, GREEN, GREY, MOST_COLUMNS, ORANGE, STYLE, write_figure
-from probes.report.series import Line, axis_of, lines_of, metric_name, place_name, places_of
+from probes.report.series import Axis, Line, axis_of, lines_of, metric_name, place_name, places_of
 from probes.result import Analysis, Panel
 from probes.result.frame import panels
 
@@ -31,9 +32,13 @@ def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
 
     asked = panels(analyses)
     num_columns = min(MOST_COLUMNS - 1, max(len(part[0].panels) for part in asked.values()))
-    cells = [cell for name, part in asked.items() for cell in _cells(name, part, num_columns)]
+    cells: list[_Cell | None] = []
+    for name, part in asked.items():
+        cells += [_Cell.of(panel, part, f"{name}: " if len(asked) > 1 else "") for panel in part[0].panels]
+        cells += [None] * (-len(cells) % num_columns)
     num_rows = len(cells) // num_columns
-    heights = [max(map(_height, cells[num_columns * row : num_columns * (row + 1)])) for row in range(num_rows)]
+    rows = [cells[num_columns * row : num_columns * (row + 1)] for row in range(num_rows)]
+    heights = [max(cell.height for cell in row if cell) for row in rows]
     size = (COLUMN_INCHES * 0.95 * num_columns, sum(heights))
     with rc_context({**STYLE, "font.size": 7, "legend.fontsize": 5.5}):
         figure = Figure(figsize=size, layout="constrained")
@@ -42,34 +47,38 @@ def draw_analyses(analyses: Sequence[Analysis], path: Path) -> Path:
             if cell is None:
                 axes.set_axis_off()
                 continue
-            name, part, panel = cell
-            _draw(axes, panel, part)
-            title = f"{name}: {panel.title}" if len(asked) > 1 else panel.title
-            axes.set_title(fill(title, TITLE_WIDTH), fontsize=7, loc="left")
+            _draw(axes, cell)
+            axes.set_title(fill(cell.title, TITLE_WIDTH), fontsize=7, loc="left")
         write_figure(figure, path)
     return path
 
 
-def _cells(name: str, part: Sequence[Analysis], num_columns: int) -> list[tuple[str, Sequence[Analysis], Panel] | None]:
-    """The panels of a question, and as many empty places as fill its last row."""
-    panels_of = [(name, part, panel) for panel in part[0].panels]
-    return [*panels_of, *[None] * (-len(panels_of) % num_columns)]
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A panel of a question, with what is drawn in it."""
+
+    title: str
+    panel: Panel
+    lines: list[Line]
+    places: list[Any]
+    axis: Axis
+
+    @classmethod
+    def of(cls, panel: Panel, analyses: Sequence[Analysis], before: str) -> "_Cell":
+        lines = lines_of(panel, analyses)
+        places = places_of(panel, lines)
+        return cls(f"{before}{panel.title}", panel, lines, places, axis_of(panel, places))
+
+    @property
+    def height(self) -> float:
+        """Inches: names below each other have a line of their own."""
+        wanted = NAME_INCHES * len(self.places) + FRAME_INCHES if self.axis == "names" else 0
+        return max(COLUMN_INCHES * 0.85, wanted)
 
 
-def _height(cell: tuple[str, Sequence[Analysis], Panel] | None) -> float:
-    """Inches that a panel wants: names below each other have a line of their own."""
-    height = COLUMN_INCHES * 0.85
-    if cell is None:
-        return height
-    _, part, panel = cell
-    places = places_of(panel, lines_of(panel, part))
-    return max(height, NAME_INCHES * len(places) + FRAME_INCHES) if axis_of(panel, places) == "names" else height
-
-
-def _draw(axes: "Axes", panel: Panel, analyses: Sequence[Analysis]) -> None:
-    lines = lines_of(panel, analyses)
-    places = places_of(panel, lines)
-    looks, axis = _looks(lines, are_layers=panel.lines == "layer"), axis_of(panel, places)
+def _draw(axes: "Axes", cell: _Cell) -> None:
+    panel, lines, places, axis = cell.panel, cell.lines, cell.places, cell.axis
+    looks = _looks(lines, are_layers=panel.lines == "layer")
     scale = 100 if panel.is_share else 1
     if axis == "names":
         _draw_names(axes, list(zip(lines, looks, strict=True)), places, scale)

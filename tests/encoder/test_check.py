@@ -72,17 +72,24 @@ def test_message_names_the_layer_that_moves_most(maskless: FrozenEncoder) -> Non
     assert max(moved) > 1000 * TOLERANCE["float32"]
 
 
-@pytest.mark.parametrize(("products", "allowed"), [("highest", "float32"), ("high", "float16"), ("medium", "bfloat16")])
-def test_products_of_fewer_digits_may_move_states_further(
-    products: str, allowed: str, toy: FrozenEncoder, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("asked", ["highest", "high", "medium"])
+def test_mask_is_checked_with_all_digits_whatever_precision_products_have(
+    asked: str, toy: FrozenEncoder, maskless: FrozenEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    states, moves = check._states, iter([0.0, 0.9 * TOLERANCE[allowed], 0.0, 1.1 * TOLERANCE[allowed]])
-    monkeypatch.setattr(check, "_states", lambda *given: states(*given) * (1 + next(moves)))
-    # What is asked for, without what this processor makes of it.
-    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: products)
-    check_invariance(toy, WORDS)
-    with pytest.raises(EncoderError, match=rf"\({allowed} allows {TOLERANCE[allowed]:.2%}\)"):
+    states, seen = check._states, []
+    monkeypatch.setattr(
+        check, "_states", lambda *given: seen.append(torch.get_float32_matmul_precision()) or states(*given)
+    )
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(asked)
+    try:
         check_invariance(toy, WORDS)
+        with pytest.raises(EncoderError, match=r"float32 allows 0\.01%\).*ignores its attention mask"):
+            check_invariance(maskless, WORDS)
+        assert torch.get_float32_matmul_precision() == asked
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert seen == ["highest"] * 4
 
 
 def test_texts_that_fill_the_limit_are_checked_too(maskless: FrozenEncoder) -> None:

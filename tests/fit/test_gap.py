@@ -6,7 +6,7 @@ import torch
 
 from probes.config import FitConfig
 from probes.fit.feature import FeatureStatistics
-from probes.fit.gap import CONVERGED_GAP, LinearProbes, estimate_gap
+from probes.fit.gap import CONVERGED_GAP, LinearProbes, _half_decrement, estimate_gap
 from tests.fit.conftest import NUM_LABELS, fit_states, make_states, measure, planted_labels, random_labels
 from tests.reference.linear import half_decrement, minimise, objective, standardise
 
@@ -121,6 +121,14 @@ def test_the_gap_at_the_minimum_is_zero_and_grows_with_the_square_of_the_distanc
 
     assert gap(0.0) < 1e-9
     assert gap(0.02) / gap(0.01) == pytest.approx(4, rel=0.1)
+
+
+def test_a_constant_over_labels_which_softmax_does_not_see_has_no_gap(noisy):
+    states, labels = noisy[0]["train"][:1], noisy[1]["train"]
+    probes = exact_probes(states, labels, measure(states), 1e-2)
+    sample = torch.from_numpy(standardise(states[0], states[0])).float()[None]
+    gradient = torch.zeros_like(probes.weights), torch.full_like(probes.bias, 1e-3)
+    assert _half_decrement(probes, gradient, sample).item() == 0
 
 
 def test_probes_that_cannot_move_have_no_gap():

@@ -25,6 +25,14 @@ def make(panels, findings, *, encoder="x", twin=None, task="pos", notes=None) ->
     return Analysis(panels=tuple(panels), findings=tuple(findings), **given)
 
 
+@pytest.fixture
+def figures(monkeypatch) -> list[Figure]:
+    """Matplotlib's objects of what is drawn."""
+    kept, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *given, **more: kept.append(self) or save(self, *given, **more))
+    return kept
+
+
 LAYERS = Panel(metric="bits", title="bits of it", is_share=True)
 FOUND = [
     row("task", 0.5, layer=0, low=0.4, high=0.6),
@@ -110,21 +118,17 @@ def test_a_long_note_is_left_to_the_json():
 
 
 @pytest.mark.parametrize(("ranks", "are_names"), [([2, 8], False), ([2, "full"], False), (["a", "b"], True)])
-def test_names_stand_below_each_other_and_numbers_beside(ranks, are_names, tmp_path, monkeypatch):
-    kept = []
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *given, **fields: kept.append(figure))
+def test_names_stand_below_each_other_and_numbers_beside(ranks, are_names, tmp_path, figures):
     panel = Panel(metric="bits", title="t", x="rank")
     found = [row("task", number / 10, layer=0, at={"rank": rank}) for number, rank in enumerate(ranks)]
     draw_analyses([make([panel], found)], tmp_path / "x.pdf")
-    assert bool(kept[0].axes[0].yaxis_inverted()) is are_names
+    assert bool(figures[0].axes[0].yaxis_inverted()) is are_names
 
 
 @pytest.mark.parametrize(("lines", "number", "dark_first"), [("kind", 7, False), ("kind", 8, True), ("layer", 5, True)])
 def test_each_name_has_a_colour_of_its_own_and_layers_go_from_dark_to_light(
-    lines, number, dark_first, tmp_path, monkeypatch
+    lines, number, dark_first, tmp_path, figures
 ):
-    kept, save = [], Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *given, **more: kept.append(self) or save(self, *given, **more))
     panel = Panel(metric="bits", title="t", x="rank", lines=lines)
     found = [
         row("task", one / 10, layer=one, at={"rank": rank, "kind": f"k{one}"}, low=one / 10 - 0.2, high=one / 10 + 0.2)
@@ -133,7 +137,9 @@ def test_each_name_has_a_colour_of_its_own_and_layers_go_from_dark_to_light(
     ]
     analysis = make([panel], [*found, row("chain", 0.3)]).model_copy(update={"layers": tuple("01234567")})
     path = draw_analyses([analysis], tmp_path / "x.png")
-    colors = [to_rgb(line.get_color()) for line in kept[0].axes[0].get_lines() if len(line.get_xdata()) == 2][:number]
+    colors = [to_rgb(line.get_color()) for line in figures[0].axes[0].get_lines() if len(line.get_xdata()) == 2][
+        :number
+    ]
     assert len(set(colors)) == number
     light = [sum(color) for color in colors]
     assert (light == sorted(light)) is dark_first
@@ -158,13 +164,11 @@ def test_two_encoders_are_listed_apart_each_with_its_twin():
         ]
 
 
-def test_many_names_have_a_line_each(tmp_path, monkeypatch):
-    kept, save = [], Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *given, **more: kept.append(self) or save(self, *given, **more))
+def test_many_names_have_a_line_each(tmp_path, figures):
     panel = Panel(metric="bits", title="t", x="relation")
     found = [row("task", one / 50, at={"relation": f"relation {one}"}) for one in range(45)]
     draw_analyses([make([panel, LAYERS], [*found, *FOUND])], tmp_path / "x.png")
-    (figure,) = kept
+    (figure,) = figures
     labels = figure.axes[0].get_yticklabels()
     assert len(labels) == 45
     points = 72 * figure.axes[0].get_window_extent().height / figure.dpi
