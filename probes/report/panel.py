@@ -20,7 +20,7 @@ LIGHTEST = 0.9
 LOOKS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 TITLE_WIDTH = 48
 # A longer legend would hide the lines: it stands below the panel.
-MOST_INSIDE = 6
+MOST_INSIDE = 4
 # A name's line, and what stands above and below all of them.
 NAME_INCHES, FRAME_INCHES = 0.085, 1.2
 
@@ -78,6 +78,11 @@ class _Cell:
 
 def _draw(axes: "Axes", cell: _Cell) -> None:
     panel, lines, places, axis = cell.panel, cell.lines, cell.places, cell.axis
+    if not any(one.value is not None for line in lines for _, one in line.points):
+        axes.text(0.5, 0.5, "no value", ha="center", va="center", color=GREY, transform=axes.transAxes)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
     looks = _looks(lines, are_layers=panel.lines == "layer")
     scale = 100 if panel.is_share else 1
     if axis == "names":

@@ -149,6 +149,29 @@ def test_each_name_has_a_colour_of_its_own_and_layers_go_from_dark_to_light(
         assert np.abs(there - np.rint(255 * np.array(color))).max(axis=1).min() <= 2
 
 
+@pytest.mark.parametrize("number", [4, 5])
+def test_a_legend_that_would_hide_the_lines_stands_below_the_panel(number, tmp_path, figures):
+    panel = Panel(metric="bits", title="t", lines="kind")
+    found = [
+        row("task", (one + layer) / 10, layer=layer, at={"kind": f"k{one}"})
+        for one in range(number)
+        for layer in (0, 1)
+    ]
+    draw_analyses([make([panel], found)], tmp_path / "x.png")
+    (axes,) = figures[0].axes
+    legend = axes.get_legend()
+    assert legend is not None
+    is_below = legend.get_window_extent().y1 < axes.get_window_extent().y0
+    assert bool(is_below) is (number > 4)
+
+
+def test_a_panel_in_which_nothing_has_a_value_says_so(tmp_path, figures):
+    empty = Panel(metric="reached", title="t")
+    found = [*FOUND, *(row("task", None, layer=layer, metric="reached") for layer in (0, 1))]
+    draw_analyses([make([LAYERS, empty], found)], tmp_path / "x.png")
+    assert [[text.get_text() for text in axes.texts] for axes in figures[0].axes] == [[], ["no value"]]
+
+
 def test_two_encoders_are_listed_apart_each_with_its_twin():
     found = {"x": 0.5, "y": 0.25}
     several = [make([LAYERS], [row("task", found[name], layer=0)], encoder=name) for name in found]
