@@ -59,11 +59,12 @@ clean: ## what tools left behind; keeps .venv, results/ and wandb/
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	$(MAKE) -C paper clean
 
-# Written last, so an install that was interrupted is done again. An existing environment is brought up to date.
+# Modules are compiled when they are first imported, and most never are. The stamp is written last, so an install that was
+# interrupted is done again. An existing environment is brought up to date.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "probes needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
 			"Name another one: make PYTHON=python3.11"; exit 2; } >&2
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c constraints.txt -e ".[demo,dev]"
+	$(BIN)/pip install -q --no-compile -c constraints.txt -e ".[demo,dev]"
 	@touch $@
