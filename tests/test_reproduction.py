@@ -1,5 +1,6 @@
 """Frozen predictions are what they were, are decided by numbers that stand in results, and can fail."""
 
+import csv
 import itertools
 import json
 import math
@@ -65,17 +66,18 @@ def test_falls_and_rises_read_the_best_layer_and_what_test_tells_from_it(modules
     decide = modules["decide"]
     fallen = decide.falls(found, task="pos", best_below=0.95)
     assert fallen.held
-    assert "at layer 3, 88.1" in fallen.shown
+    assert fallen.shown == "94.7 [94.3, 95.1] at layer 3 (not told from 2), 88.1 [87.5, 88.7] at 6"
+    assert fallen.twins == "71.8 to 72.6", "at that layer, of three"
     assert not decide.falls(found, task="pos", best_below=0.4).held
     assert decide.rises(found, task="pos", best_above=0.4).held
     assert not decide.rises(found, task="pos", best_above=0.6).held
-    (record,) = decide._own(found)
+    record = decide._own(found)
     tied = record.model_copy(update={"may_be_best": tuple(range(7))})
     assert not decide.falls([[tied]], task="pos", best_below=0.95).held
 
 
 def test_a_constant_vector_is_not_passed_by_being_left_out_of_the_comparison(modules):
-    (record,) = modules["decide"]._own([runs("layer_pos", read_record)])
+    record = modules["decide"]._own([runs("layer_pos", read_record)])
     assert 0 not in record.may_be_best
     worse = [
         one.model_copy(update={"low": 0.5}) if (one.variant, one.layer) == ("task", record.best_layer) else one
@@ -92,6 +94,36 @@ def test_order_wants_intervals_apart(modules):
     moved = [[move(one) if one.task == "pos" else one for one in found[0]]]
     assert order(moved, lower="dependency_arc_label", higher="pos").held
     assert not order(moved, lower="pos", higher="dependency_arc_label").held
+
+
+def test_what_was_not_run_or_is_not_defined_is_no_no(modules):
+    decide, found = modules["decide"], [runs("mix")]
+    with pytest.raises(decide.NotThereError, match="chunk"):
+        decide.falls([runs("layer_pos", read_record)], task="chunk", best_below=0.95)
+    twins = [run for run in found[0] if run.config["encoder"]["twin"]]
+    with pytest.raises(decide.NotThereError, match="dependency_arc_label"):
+        decide.order([twins], lower="dependency_arc_label", higher="pos")
+    nothing = [run.model_copy(update={"config": {**run.config, "encoder": {"twin": None}}}) for run in twins]
+    with pytest.raises(decide.NotThereError, match="nothing is gained"):
+        decide.order([nothing], lower="dependency_arc_label", higher="pos")
+
+
+def test_of_runs_that_are_half_done_the_rest_is_not_testable(modules, tmp_path):
+    verdict = modules["verdict"]
+    for name, held in (("jawahar2019", "layer_pos"), ("liu2019", "layer_pos"), ("tenney2019", "mix")):
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        (tmp_path / "runs" / name).symlink_to(RUNS / held)
+    held = {one.id: one.held for one in verdict.judge(tmp_path, MINILM)}
+    assert held["jawahar-length"] is None, "the runs that are there are of part of speech"
+    assert held["tenney-order"] is not None
+    assert held["liu-pos"] is True
+
+
+def test_every_experiment_says_what_it_has_not_from_its_paper(modules):
+    with modules["verdict"].DIFFERENCES.open(newline="") as file:
+        rows = {row["experiment"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == {path.stem for path in FILES}
+    assert all(row["corpus"] and row["settings"] for row in rows.values())
 
 
 def move(analysis):
@@ -111,7 +143,8 @@ def test_tree_rank_perceptron_code_and_heads_are_decided_by_the_runs_that_are_th
     assert found.held
     assert "at layer 3, " in found.shown
     assert not decide.tree([runs("structure")], rank=64, best_between=[0.6, 0.85]).held
-    (own,) = decide._own([runs("structure")], "tree_distance")
+    assert found.twins == "0.48"
+    own = decide._own([runs("structure")], "tree_distance")
     notes = {"ranks": {"64": {"best_layer_on_dev": "2"}}}
     assert (
         "at layer 2, " in decide.tree([[own.model_copy(update={"notes": notes})]], rank=64, best_between=[0, 1]).shown
@@ -120,7 +153,9 @@ def test_tree_rank_perceptron_code_and_heads_are_decided_by_the_runs_that_are_th
     assert decide.rank([runs("structure")], rank=8, within=0.5).held
     assert decide.selective([runs("sweep")], at_most_better=0.03, at_least_less_selective=0.1).held
     assert not decide.selective([runs("sweep")], at_most_better=0.001, at_least_less_selective=0.1).held
-    assert decide.shorter_code([runs("online")]).held
+    code = decide.shorter_code([runs("online")])
+    assert code.held
+    assert code.twins == "1.26 to 1.27"
     assert decide.heads([runs("heads")], relations=["det", "obj"]).held
     assert not decide.heads([runs("heads")], relations=["det", "nmod"]).held
 
@@ -159,7 +194,9 @@ def test_a_prediction_that_held_is_a_shape_and_one_that_failed_has_no_verdict(mo
     (tmp_path / "runs" / "clark2019").mkdir()
     by_id = {one.id: one for one in modules["verdict"].judge(tmp_path, MINILM)}
     assert by_id["liu-pos"].verdict == by_id["code-length"].verdict == "shape replicated"
-    assert by_id["liu-pos"].differs == f"encoder {MINILM}, corpus ud-english-ewt/en_ewt-ud-*.conllu"
+    assert by_id["liu-pos"].differs == (
+        f"encoder {MINILM}; English EWT for PTB; a convex probe near its optimum for 50 epochs of Adam"
+    )
     assert by_id["clark-heads"].verdict == "not testable here"
     assert Path(modules["verdict"].FROZEN).is_file()
 

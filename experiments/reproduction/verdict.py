@@ -9,22 +9,25 @@ Where an experiment's runs are not there, what an earlier call said of the same 
 """
 
 import argparse
+import csv
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import yaml
-from decide import DECIDE, Decision, Found
+from decide import DECIDE, Decision, Found, NotThereError
 
 from probes.config import EncoderConfig, logical_name
 from probes.errors import ResultError
 from probes.result import read_analysis, read_record
 from probes.study.analyses import holds_analyses
 
-FROZEN = Path(__file__).with_name("frozen") / "predictions.yaml"
+HERE = Path(__file__).parent
+FROZEN = HERE / "frozen" / "predictions.yaml"
+DIFFERENCES = HERE / "differences.csv"
 SHAPE, NOT_HERE = "shape replicated", "not testable here"
 BERT = "bert-base-uncased"
 
@@ -42,7 +45,9 @@ class Verdict:
     """The numbers on which it rests."""
     verdict: str
     differs: str
-    """What is not as in the paper."""
+    """What is not as in the paper: encoder, corpus, settings."""
+    twins: str = ""
+    """What untrained twins have at the same place, from least to greatest; empty where that was not looked at."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -55,7 +60,10 @@ def main(arguments: list[str] | None = None) -> None:
     folder = options.results / "reproduction"
     folder.mkdir(parents=True, exist_ok=True)
     kept = read_verdicts(folder / f"{name}.json")
-    verdicts = [kept.get(one.id, one) if one.held is None else one for one in judge(options.results, encoder)]
+    verdicts = [
+        replace(kept.get(one.id, one), differs=one.differs) if one.held is None else one
+        for one in judge(options.results, encoder)
+    ]
     body = {"encoder": encoder, "predictions": frozen_hash(), "verdicts": [vars_of(one) for one in verdicts]}
     (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = "\n".join(write_table(encoder, verdicts))
@@ -87,11 +95,12 @@ def judge(results: Path, encoder: str) -> Iterator[Verdict]:
     frozen_hash()
     for one in yaml.safe_load(FROZEN.read_text(encoding="utf-8")):
         found = [read_runs(name.strip(), results, encoder) for name in one["experiment"].split(",")]
-        decision: Decision | None = None
-        if all(found):
-            decide: Callable[..., Decision] = DECIDE[one["holds"]["kind"]]
+        decide: Callable[..., Decision] = DECIDE[one["holds"]["kind"]]
+        try:
             decision = decide(found, **{key: value for key, value in one["holds"].items() if key != "kind"})
-        yield _verdict(one, decision, encoder, [run for part in found for run in part])
+        except NotThereError:
+            decision = None
+        yield _verdict(one, decision, encoder)
 
 
 def read_runs(experiment: str, results: Path, encoder: str) -> list[Found]:
@@ -101,14 +110,20 @@ def read_runs(experiment: str, results: Path, encoder: str) -> list[Found]:
     return [one for one in found if one.config["encoder"]["name"] == encoder]
 
 
-def _verdict(one: dict[str, Any], decision: Decision | None, encoder: str, found: list[Found]) -> Verdict:
-    corpora = dict.fromkeys(run.config["corpus"]["path"] for run in found)
+def _verdict(one: dict[str, Any], decision: Decision | None, encoder: str) -> Verdict:
+    said = one["id"], one["paper"], one["statement"]
+    differs = what_differs(one["experiment"], encoder)
+    if decision is None:
+        return Verdict(*said, None, "", NOT_HERE, differs)
+    return Verdict(*said, decision.held, decision.shown, SHAPE if decision.held else "", differs, decision.twins)
+
+
+def what_differs(experiment: str, encoder: str) -> str:
+    """Encoder, corpus and settings of an experiment that are not those of its paper."""
+    with DIFFERENCES.open(newline="", encoding="utf-8") as file:
+        named = {row["experiment"]: (row["corpus"], row["settings"]) for row in csv.DictReader(file)}
     model = [] if encoder == BERT else [f"encoder {encoder}"]
-    differs = ", ".join([*model, *(f"corpus {path}" for path in corpora)])
-    held = None if decision is None else decision.held
-    word = NOT_HERE if held is None else SHAPE if held else ""
-    shown = "" if decision is None else decision.shown
-    return Verdict(one["id"], one["paper"], one["statement"], held, shown, word, differs)
+    return "; ".join([*model, *(part for name in experiment.split(",") for part in named[name.strip()])])
 
 
 def vars_of(verdict: Verdict) -> dict[str, Any]:
@@ -117,12 +132,14 @@ def vars_of(verdict: Verdict) -> dict[str, Any]:
 
 def write_table(encoder: str, verdicts: list[Verdict]) -> Iterator[str]:
     yield f"Predictions for {BERT}, asked of `{encoder}`; hash of the frozen file {frozen_hash()[:12]}."
+    yield "Twins: what untrained ones have at the same place, from least to greatest; no prediction asks for it."
     yield ""
-    yield "| paper | prediction | held | numbers | verdict |"
-    yield "|---|---|---|---|---|"
+    yield "| paper | prediction | held | numbers | twins | verdict | not as in the paper |"
+    yield "|---|---|---|---|---|---|---|"
     for one in verdicts:
         held = {None: "-", True: "yes", False: "no"}[one.held]
-        yield f"| {one.paper} | {one.statement} | {held} | {one.shown} | {one.verdict} |"
+        cells = one.paper, one.statement, held, one.shown, one.twins or "-", one.verdict, one.differs
+        yield f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
