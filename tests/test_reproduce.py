@@ -27,17 +27,18 @@ def test_every_experiment_is_planned_once_and_with_the_encoder_that_was_asked_fo
     jobs = list(reproduce.plan("bert-large-uncased", tmp_path))
     names = [job.name for job in jobs]
     assert len(set(names)) == len(names)
-    files = [path for path in FOLDER.rglob("*.yaml") if path.parent.name not in ("pretrain", "own_task", "frozen")]
+    files = [path for path in FOLDER.rglob("*.yaml") if path.parent.name not in ("own_task", "frozen")]
     assert sorted(job.name for job in jobs if job.takes_dry_run) == sorted(path.stem for path in files)
     asked = {job.name for job in jobs if "encoder.name=bert-large-uncased" in job.command}
-    free = {path.stem for path in files if path.parent.name != "planted"} - {"quickstart", "legacy_hewitt2019"}
+    free = {path.stem for path in files if path.parent.name != "planted"} - reproduce.OWN_ENCODER
     assert asked == free
-    assert names[-5:] == [
+    assert names[-6:] == [
+        "layer_norms.py",
         "planted/score.py",
         "multiverse/claims.py",
         "reproduction/exact.py",
-        "reproduction/verdict.py",
         "report",
+        "reproduction/verdict.py",
     ]
     assert all(str(tmp_path) in job.command for job in jobs)
 
@@ -67,6 +68,15 @@ def test_what_fails_is_told_and_the_others_go_on(reproduce, tmp_path, monkeypatc
     body = json.loads((tmp_path / "reproduction" / "times-b.json").read_text())
     assert body["experiments"]["first"]["seconds"] > seconds, "times of all calls are summed"
     assert body["experiments"]["broken"]["state"] == "failed", "what was not asked for stays"
+
+
+def test_it_ends_with_the_verdicts(reproduce, tmp_path, monkeypatch, capfd):
+    jobs = [python(reproduce, "first", "pass"), python(reproduce, reproduce.VERDICTS, "print('the verdicts')")]
+    monkeypatch.setattr(reproduce, "plan", lambda encoder, results: iter(jobs))
+    assert reproduce.main(["--results", str(tmp_path)]) == 0
+    first, *_, last = [line for line in capfd.readouterr().out.splitlines() if line.startswith(("|", "the"))]
+    assert first == "| experiment | state | minutes | reason |"
+    assert last == "the verdicts"
 
 
 @pytest.mark.parametrize(("name", "state"), [("multiverse_words_bfloat16", "left out"), ("multiverse_words", "done")])
