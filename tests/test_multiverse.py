@@ -39,12 +39,12 @@ def test_a_file_has_as_many_runs_as_its_axes_are_meant_to_make(path):
 
 def test_one_run_holds_a_curve_for_each_penalty_criterion_and_measure(modules, record):
     found = list(modules["specification"].specify(record))
-    assert [one.choices["curve"] for one in found] == [
-        *(f"dev, penalty {number}" for number in (1, 2, 3)),
-        "dev, penalty by likelihood",
-        "dev, penalty by accuracy",
-        "test",
-        "selectivity",
+    assert [(one.choices["curve"], one.choices["measure"]) for one in found] == [
+        *((f"dev, penalty {number}", "accuracy") for number in (1, 2, 3)),
+        ("dev, penalty by likelihood", "accuracy"),
+        ("dev, penalty by accuracy", "accuracy"),
+        ("test", "accuracy"),
+        ("test", "selectivity"),
     ]
     chosen = [next(row.dev_accuracy for row in record.grid if row.layer == k and row.chosen) for k in range(7)]
     assert found[4].curve.tolist() == chosen
@@ -188,24 +188,26 @@ def test_a_twin_is_compared_with_what_was_made_like_it(modules):
 
 def test_a_choice_moves_a_claim_only_between_what_is_alike_otherwise(modules):
     found = [
-        made(modules, "pos", LOW, probe="linear", curve="test"),
-        made(modules, "pos", HIGH, probe="linear", curve="selectivity"),
-        made(modules, "pos", HIGH, probe="perceptron 50", curve="test"),
+        made(modules, "pos", LOW, probe="linear", measure="accuracy"),
+        made(modules, "pos", HIGH, probe="linear", measure="selectivity"),
+        made(modules, "pos", HIGH, probe="perceptron 50", measure="accuracy"),
     ]
     row = next(iter(modules["claims"].judge(found)))
     assert (row["holds"], row["of"]) == (1, 3)
-    # Perceptrons have no selectivity here: they are compared with linear probes on test alone.
+    # Perceptrons have no selectivity here: they are compared with linear probes by accuracy alone.
     assert row["by_choice"]["probe"] == {"linear": [1, 1], "perceptron 50": [0, 1]}
-    assert row["by_choice"]["curve"] == {"test": [1, 1], "selectivity": [0, 1]}
+    assert row["by_choice"]["measure"] == {"accuracy": [1, 1], "selectivity": [0, 1]}
+    assert row["moved_by"] is None, "of one pair nothing is said"
 
 
 def test_what_moves_a_claim_most_is_the_choice_whose_values_differ_most(modules):
     def moved(**by_choice):
         return modules["claims"]._moved_by(by_choice)
 
-    assert moved(probe={"a": [4, 4], "b": [1, 4]}, word={"a": [3, 4], "b": [2, 4]}) == "probe"
-    assert moved(probe={"a": [4, 4], "b": [3, 4]}, word={"a": [9, 9], "b": [3, 9]}) == "word"
-    assert moved(probe={"a": [4, 4], "b": [2, 2]}) is None
+    assert moved(probe={"a": [40, 40], "b": [10, 40]}, word={"a": [30, 40], "b": [20, 40]}) == "probe"
+    assert moved(probe={"a": [40, 40], "b": [30, 40]}, word={"a": [90, 90], "b": [30, 90]}) == "word"
+    assert moved(probe={"a": [40, 40], "b": [20, 20]}) is None
+    assert moved(probe={"a": [40, 40], "b": [30, 40]}, word={"a": [9, 9], "b": [0, 9]}) == "probe", "nine are too few"
     assert moved() is None
 
 

@@ -27,6 +27,8 @@ from probes.report.figure import BLUE, GREY, PAGE_INCHES, STYLE, write_figure
 BERT = "bert-base-uncased"
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 NAMES = [path.stem for path in FILES]
+# Of fewer that are alike in all else a share is not told: it would be the noisiest choice that "moves most".
+LEAST = 10
 Verdict = tuple[Specification, bool]
 
 
@@ -132,8 +134,9 @@ def _row(statement: str, source: str, verdicts: Sequence[Verdict]) -> dict[str, 
 
 
 def _moved_by(by_choice: Mapping[str, Mapping[str, list[int]]]) -> str | None:
-    """The choice whose values differ most in how often a claim holds; none where all are equal."""
-    shares = {axis: _shares(counts).values() for axis, counts in by_choice.items()}
+    """The choice whose values differ most in how often a claim holds, of `LEAST` at each; none where all are equal."""
+    enough = {axis: counts for axis, counts in by_choice.items() if min(of for _, of in counts.values()) >= LEAST}
+    shares = {axis: _shares(counts).values() for axis, counts in enough.items()}
     spread = {axis: max(values) - min(values) for axis, values in shares.items()}
     axis = max(spread, key=lambda name: spread[name], default=None)
     return axis if axis is not None and spread[axis] > 0 else None

@@ -102,10 +102,10 @@ def specify_all(records: Sequence[Record]) -> list[Specification]:
 
 
 def specify(record: Record) -> Iterator[Specification]:
-    """Every curve of a run, by what is read from it.
+    """Every curve of a run, by what is read from it, and whether that is accuracy or selectivity.
 
     Accuracy on dev for each penalty from the smallest, and for that which accuracy or likelihood chooses at each layer;
-    then, for the penalty that accuracy chose, accuracy on test and, where there is a control, selectivity.
+    then, for the penalty that accuracy chose, accuracy on test and, where there is a control, selectivity there.
     """
     choices, layers = choices_of(record), range(len(record.layers))
     rows = {(row.layer, row.l2): row for row in record.grid}
@@ -113,13 +113,15 @@ def specify(record: Record) -> Iterator[Specification]:
     accuracy = np.array([[rows[layer, l2].dev_accuracy or 0.0 for l2 in penalties] for layer in layers])
     losses = [[rows[layer, l2].dev_loss for l2 in penalties] for layer in layers]
     loss = np.array([[np.inf if one is None else one for one in row] for row in losses])
-    curves = {f"dev, penalty {number + 1}": accuracy[:, number] for number in range(len(penalties))}
-    curves["dev, penalty by likelihood"] = accuracy[np.arange(len(accuracy)), loss.argmin(axis=1)]
-    curves["dev, penalty by accuracy"] = accuracy.max(axis=1)
-    for variant, name in (("task", "test"), ("selectivity", "selectivity")):
+    of_dev = {f"dev, penalty {number + 1}": accuracy[:, number] for number in range(len(penalties))}
+    of_dev["dev, penalty by likelihood"] = accuracy[np.arange(len(accuracy)), loss.argmin(axis=1)]
+    of_dev["dev, penalty by accuracy"] = accuracy.max(axis=1)
+    curves = {(name, "accuracy"): curve for name, curve in of_dev.items()}
+    for variant, measure in (("task", "accuracy"), ("selectivity", "selectivity")):
         scores = sorted(record.select(variant=variant), key=lambda score: score.layer or 0)
         if len(scores) == len(layers):
-            curves[name] = np.array([score.value or 0.0 for score in scores])
+            curves["test", measure] = np.array([score.value or 0.0 for score in scores])
     origin = Origin(record.run_id, record.package, record.fingerprints.encoder)
-    for name, curve in curves.items():
-        yield Specification(record.task, dict(sorted({**choices, "curve": name}.items())), curve, origin)
+    for (name, measure), curve in curves.items():
+        made = {**choices, "curve": name, "measure": measure}
+        yield Specification(record.task, dict(sorted(made.items())), curve, origin)
