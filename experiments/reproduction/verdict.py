@@ -72,13 +72,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def frozen_hash() -> str:
-    """The hash of the predictions; raises ResultError if they are not those that were frozen."""
-    found = sha256(FROZEN.read_bytes()).hexdigest()
-    kept = FROZEN.with_suffix(".sha256").read_text(encoding="utf-8").split()[0]
+    """The hash of the predictions."""
+    return held_to_hash(FROZEN)
+
+
+def held_to_hash(path: Path) -> str:
+    """The hash of a frozen file; raises ResultError if it is not the one with which it was frozen."""
+    found = sha256(path.read_bytes()).hexdigest()
+    kept = path.with_suffix(".sha256").read_text(encoding="utf-8").split()[0]
     if found != kept:
         raise ResultError(
-            f"{FROZEN.name} should have the hash {kept[:12]} with which it was frozen, but has {found[:12]}. A "
-            f"prediction that is changed after a run is none: take the change back."
+            f"{path.name} should have the hash {kept[:12]} with which it was frozen, but has {found[:12]}. What is "
+            f"changed after a run was not said before it: take the change back."
         )
     return found
 

@@ -1,0 +1,161 @@
+"""Published numbers of BERT-base beside those of our runs, each with a tolerance that was frozen before any run of it.
+
+    python experiments/reproduction/compare.py [--encoder bert-base-uncased] [--results results]
+
+Writes results/reproduction/published-<encoder>.json and its table. Absolute numbers are compared for no other encoder,
+corpus or settings than the paper's: where these are not there, the verdict is `not testable here`, with what lacks.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from exact import REFERENCE, REPRODUCED, read_reference
+from verdict import BERT, HERE, NOT_HERE, SHAPE, held_to_hash, read_runs
+
+from probes.config import EncoderConfig, logical_name
+from probes.metric.depth import expected_layer
+
+TOLERANCES = HERE / "frozen" / "tolerances.yaml"
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A number of a paper, ours, and how far they may be apart."""
+
+    paper: str
+    what: str
+    published: float
+    ours: float | None
+    tolerance: float
+    differs: str
+    """What is not as in the paper; where there is nothing of ours, what is missing."""
+
+    @property
+    def verdict(self) -> str:
+        """One of the words of verdict.py; none for a number beyond its tolerance."""
+        if self.ours is None:
+            return NOT_HERE
+        if abs(self.ours - self.published) > self.tolerance:
+            return ""
+        return SHAPE if self.differs else REPRODUCED
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--encoder", default=BERT)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    options = parser.parse_args(arguments)
+    encoder = logical_name(options.encoder)  # as results have it
+    pairs = list(compare(options.results, encoder))
+    path = options.results / "reproduction" / f"published-{EncoderConfig(name=encoder).slug}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = {
+        "encoder": encoder,
+        "tolerances": held_to_hash(TOLERANCES),
+        "numbers": [asdict(pair) | {"verdict": pair.verdict} for pair in pairs],
+    }
+    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = "\n".join(write_table(pairs))
+    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def compare(results: Path, encoder: str) -> Iterator[Pair]:
+    """Every published number beside ours; raises ResultError if a tolerance was changed."""
+    held_to_hash(TOLERANCES)
+    for one in yaml.safe_load(TOLERANCES.read_text(encoding="utf-8")):
+        where = one["published"]
+        published, measure = KINDS[where["kind"]]
+        run, missing = find_run(one, results, encoder)
+        ours = {} if run is None else measure(run, where)
+        for name, value in published(where).items():
+            what = f"{one['statement']}{f', {name}' if name else ''}"
+            ours_is = ours.get(name)
+            differs = one.get("differs", "") if ours_is is not None else missing or "not among our results"
+            yield Pair(one["paper"], what, value, ours_is, one["tolerance"], differs)
+
+
+def find_run(one: Mapping[str, Any], results: Path, encoder: str) -> tuple[Any, str]:
+    """The run of BERT-base on the paper's corpus with the paper's settings, or what is missing for it."""
+    if encoder != BERT:
+        return None, f"{encoder} is not {BERT}"
+    task = one["published"].get("task")
+    runs = [run for run in read_runs(one["experiment"], results, encoder) if not run.config["encoder"]["twin"]]
+    runs = [run for run in runs if task in (None, run.task)]
+    if not runs:
+        return None, f"no run of {one['experiment']}"
+    runs = [run for run in runs if one["corpus"] in Path(run.config["corpus"]["path"]).parts]
+    if not runs:
+        return None, f"no run on {one['corpus']}"
+    for key, value in one.get("settings", {}).items():
+        runs = [run for run in runs if _setting(run.config, key) == value]
+        if not runs:
+            return None, f"no run with {key} = {value}"
+    return runs[0], ""
+
+
+def _setting(config: Mapping[str, Any], key: str) -> Any:
+    found: Any = config
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def published_by_rank(where: Mapping[str, Any]) -> Numbers:
+    with (REFERENCE / where["file"]).open(newline="", encoding="utf-8") as file:
+        ranks, uuas, *_ = csv.reader(file)
+    return {f"rank {rank}": float(value) for rank, value in zip(ranks[1:], uuas[1:], strict=True)}
+
+
+def by_rank(run: Any, where: Mapping[str, Any]) -> Numbers:
+    found = run.select(variant="task", metric="uuas", layer=where["layer"])
+    return {f"rank {one.at['rank']}": 100 * one.value for one in found}
+
+
+def published_by_relation(where: Mapping[str, Any]) -> Numbers:
+    return {name: float(row["best_head_accuracy"]) for name, row in read_reference(where["file"]).items()}
+
+
+def by_relation(run: Any, where: Mapping[str, Any]) -> Numbers:
+    found = run.select(variant="best_head", metric="accuracy", at={"among": "encoder"})
+    return {one.at["relation"]: 100 * one.value for one in found}
+
+
+def published_expected_layer(where: Mapping[str, Any]) -> Numbers:
+    row = read_reference(where["file"])[where["row"]]
+    return {"": float(expected_layer(np.array([float(row[str(layer)]) for layer in range(13)])))}
+
+
+def ours_expected_layer(run: Any, where: Mapping[str, Any]) -> Numbers:
+    (found,) = run.select(metric="expected_layer", split="dev", at={"score": "accuracy"})
+    return {} if found.value is None else {"": found.value}
+
+
+KINDS: dict[str, tuple[Callable[..., Numbers], Callable[..., Numbers]]] = {
+    "by_rank": (published_by_rank, by_rank),
+    "by_relation": (published_by_relation, by_relation),
+    "expected_layer": (published_expected_layer, ours_expected_layer),
+}
+
+
+def write_table(pairs: Sequence[Pair]) -> Iterator[str]:
+    yield f"Published numbers of {BERT} beside ours; hash of the frozen tolerances {held_to_hash(TOLERANCES)[:12]}."
+    yield ""
+    yield "| paper | number | published | ours | tolerance | verdict | not as in the paper, or missing |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in pairs:
+        ours = "-" if one.ours is None else f"{one.ours:.2f}"
+        numbers = f"{one.published:.2f} | {ours} | {one.tolerance:g}"
+        yield f"| {one.paper} | {one.what} | {numbers} | {one.verdict} | {one.differs} |"
+
+
+if __name__ == "__main__":
+    main()
