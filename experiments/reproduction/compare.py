@@ -8,7 +8,6 @@ corpus or settings than the paper's: where these are not there, the verdict is `
 
 import argparse
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 from exact import REFERENCE, REPRODUCED, read_reference
-from verdict import BERT, HERE, NOT_HERE, SHAPE, held_to_hash, read_runs
+from verdict import BERT, HERE, NOT_HERE, SHAPE, answer, held_to_hash, read_runs
 
 from probes.config import EncoderConfig, logical_name
 from probes.metric.depth import expected_layer
@@ -55,17 +54,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     encoder = logical_name(options.encoder)  # as results have it
     pairs = list(compare(options.results, encoder))
-    path = options.results / "reproduction" / f"published-{EncoderConfig(name=encoder).slug}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     body = {
         "encoder": encoder,
         "tolerances": held_to_hash(TOLERANCES),
         "numbers": [asdict(pair) | {"verdict": pair.verdict} for pair in pairs],
     }
-    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = "\n".join(write_table(pairs))
-    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    name = f"published-{EncoderConfig(name=encoder).slug}.json"
+    answer(options.results / "reproduction" / name, body, write_table(pairs))
 
 
 def compare(results: Path, encoder: str) -> Iterator[Pair]:

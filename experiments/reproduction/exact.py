@@ -7,7 +7,6 @@ Writes results/reproduction/exact.json and its table. `tolerance` was written do
 
 import argparse
 import csv
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from floors import chain_edges, offset_accuracy, one_hot_accuracy
-from verdict import SHAPE
+from verdict import SHAPE, answer
 
 import probes
 from probes.metric.depth import expected_layer
@@ -59,13 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     corpus = probes.read_corpus(options.treebank)
     rows = [*tenney_rows(), *code_rows(), *pareto_rows(corpus), *chain_rows(corpus), *offset_rows(corpus)]
-    folder = options.results / "reproduction"
-    folder.mkdir(parents=True, exist_ok=True)
     body = [asdict(row) | {"verdict": row.verdict} for row in rows]
-    (folder / "exact.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = "\n".join(write_table(rows))
-    (folder / "exact.md").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    answer(options.results / "reproduction" / "exact.json", body, write_table(rows))
 
 
 def read_reference(name: str, **wanted: str) -> dict[str, dict[str, str]]:

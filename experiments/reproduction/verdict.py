@@ -11,7 +11,7 @@ Where an experiment's runs are not there, what an earlier call said of the same 
 import argparse
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -57,17 +57,22 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     encoder = logical_name(options.encoder)  # as results have it
     name = EncoderConfig(name=encoder).slug
-    folder = options.results / "reproduction"
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = read_verdicts(folder / f"{name}.json")
+    path = options.results / "reproduction" / f"{name}.json"
+    kept = read_verdicts(path)
     verdicts = [
         replace(kept.get(one.id, one), differs=one.differs) if one.held is None else one
         for one in judge(options.results, encoder)
     ]
     body = {"encoder": encoder, "predictions": frozen_hash(), "verdicts": [vars_of(one) for one in verdicts]}
-    (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = "\n".join(write_table(encoder, verdicts))
-    (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    answer(path, body, write_table(encoder, verdicts))
+
+
+def answer(path: Path, body: Any, table: Iterable[str]) -> None:
+    """Write what was found as JSON and, beside it, its table, and print the latter."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = "\n".join(table)
+    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     print(text)
 
 
