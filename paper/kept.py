@@ -40,9 +40,15 @@ class Kept:
 
     def record(self, experiment: str, task: str, *, sentence: str | None = None, twin: str | None = None) -> Record:
         """The run of MiniLM with this task and vector of the sentence, or of its first twin of a kind."""
+        return self.records(experiment, task, sentence=sentence, twin=twin)[0]
+
+    def records(
+        self, experiment: str, task: str, *, sentence: str | None = None, twin: str | None = None
+    ) -> list[Record]:
+        """The same of every twin of a kind, by its seed."""
         every = read_records(experiment, self.root)
         found = [one for one in every if sentence in (None, one.config["encoder"].get("sentence"))]
-        return self._the_one(experiment, task, twin, found)
+        return self._of_minilm(experiment, task, twin, found)
 
     def with_twins(self, experiment: str, task: str) -> list[Record]:
         """All runs of an experiment with one encoder and this task: the trained encoder, then its twins."""
@@ -50,22 +56,26 @@ class Kept:
         return sorted(found, key=lambda one: _twin(one) or ("", 0))
 
     def analysis(self, experiment: str, task: str, *, twin: str | None = None) -> Analysis:
-        """The same of a method."""
-        return self._the_one(experiment, task, twin, list(probes.read_analyses(experiment, self.root)))
+        """The run of a method, or that of its first twin of a kind."""
+        return self.analyses(experiment, task, twin=twin)[0]
 
-    def _the_one(self, experiment: str, task: str, twin: str | None, every: Sequence[Any]) -> Any:
-        wanted = None if twin is None else (twin, 0)
-        found = [
-            one
+    def analyses(self, experiment: str, task: str, *, twin: str | None = None) -> list[Analysis]:
+        """The same of every twin of a kind, by its seed."""
+        return self._of_minilm(experiment, task, twin, list(probes.read_analyses(experiment, self.root)))
+
+    def _of_minilm(self, experiment: str, task: str, kind: str | None, every: Sequence[Any]) -> list[Any]:
+        found = {
+            _twin(one): one
             for one in every
-            if one.task == task and one.config["encoder"]["name"] == MINILM and wanted == _twin(one)
-        ]
-        if len(found) != 1:
+            if one.task == task and one.config["encoder"]["name"] == MINILM and (_twin(one) or (None,))[0] == kind
+        }
+        if not found:
             raise ResultError(
-                f"One run of {experiment} with task {task} and encoder {MINILM} was expected in {self.root / 'runs'}, "
-                f"but there are {len(found)}. Run it: probes run {experiment} --set encoder.name={MINILM}."
+                f"Runs of {experiment} with task {task}, encoder {MINILM} and twin {kind} were expected in "
+                f"{self.root / 'runs'}, but there are none. Make them: probes run {experiment} --set "
+                f"encoder.name={MINILM}."
             )
-        return found[0]
+        return [found[twin] for twin in sorted(found, key=lambda twin: twin[1] if twin else 0)]
 
 
 @cache

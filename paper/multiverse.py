@@ -1,6 +1,6 @@
 """What the paper says of the multiverse: how often each claim holds, and which choice moves it most."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kept import SHOWN, Kept, Numbers, escape
@@ -50,6 +50,9 @@ def claims_numbers(kept: Kept) -> Numbers:
             for axis, counts in row["by_choice"].items():
                 for value, (holds, of) in counts.items():
                     yield f"{name}.{axis}.{value}", f"{100 * holds / of:.0f}"
+        moved = [_shift(row["by_choice"]["precision of the encoder"]) for row in body["claims"] if _has_precision(row)]
+        if moved:
+            yield f"multiverse.{key}.precision", f"{100 * max(moved):.0f}"
     own = [
         [row["holds"] / row["of"] for row in body["claims"] if row["source"] and row["of"]] for body in found.values()
     ]
@@ -58,6 +61,16 @@ def claims_numbers(kept: Kept) -> Numbers:
     yield "multiverse.always", str(sum(min(pair) >= ALWAYS for pair in pairs))
     yield "multiverse.never", str(sum(max(pair) <= 1 - ALWAYS for pair in pairs))
     yield "multiverse.between", str(sum(any(1 - ALWAYS < share < ALWAYS for share in pair) for pair in pairs))
+
+
+def _has_precision(row: Mapping[str, Any]) -> bool:
+    return "precision of the encoder" in row["by_choice"]
+
+
+def _shift(counts: Mapping[str, Sequence[int]]) -> float:
+    """The largest difference between the shares at the values of a choice."""
+    shares = [holds / of for holds, of in counts.values()]
+    return max(shares) - min(shares)
 
 
 def claims_table(kept: Kept) -> Iterator[str]:

@@ -21,7 +21,7 @@ from probes.errors import ResultError
 HERE = Path(__file__).parent
 # Published numbers by the first word of what they are.
 SHORT = {
-    "neighbours": "neighbours in an order of six",
+    "neighbours": "neighbours as in BERT-large",
     "pos,": "part of speech, one-hot, %",
     "dependency_label,": "dependency label, one-hot, %",
 }

