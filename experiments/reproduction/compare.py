@@ -6,7 +6,6 @@ Writes results/reproduction/published-<encoder>.json and its table. Absolute num
 corpus or settings than the paper's: where these are not there, the verdict is `not testable here`, with what lacks.
 """
 
-import argparse
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,9 +15,9 @@ from typing import Any
 import numpy as np
 import yaml
 from exact import REFERENCE, REPRODUCED, read_reference
-from verdict import BERT, HERE, NOT_HERE, SHAPE, answer, held_to_hash, read_runs
+from verdict import BERT, HERE, NOT_HERE, SHAPE, answer, ask, held_to_hash, read_runs
 
-from probes.config import EncoderConfig, logical_name
+from probes.config import EncoderConfig
 from probes.metric.depth import expected_layer
 
 TOLERANCES = HERE / "frozen" / "tolerances.yaml"
@@ -48,19 +47,15 @@ class Pair:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--encoder", default=BERT)
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    options = parser.parse_args(arguments)
-    encoder = logical_name(options.encoder)  # as results have it
-    pairs = list(compare(options.results, encoder))
+    encoder, results = ask(__doc__, arguments)
+    pairs = list(compare(results, encoder))
     body = {
         "encoder": encoder,
         "tolerances": held_to_hash(TOLERANCES),
         "numbers": [asdict(pair) | {"verdict": pair.verdict} for pair in pairs],
     }
     name = f"published-{EncoderConfig(name=encoder).slug}.json"
-    answer(options.results / "reproduction" / name, body, write_table(pairs))
+    answer(results / "reproduction" / name, body, write_table(pairs))
 
 
 def compare(results: Path, encoder: str) -> Iterator[Pair]:

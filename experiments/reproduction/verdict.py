@@ -51,20 +51,24 @@ class Verdict:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--encoder", default=BERT)
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    options = parser.parse_args(arguments)
-    encoder = logical_name(options.encoder)  # as results have it
-    name = EncoderConfig(name=encoder).slug
-    path = options.results / "reproduction" / f"{name}.json"
+    encoder, results = ask(__doc__, arguments)
+    path = results / "reproduction" / f"{EncoderConfig(name=encoder).slug}.json"
     kept = read_verdicts(path)
     verdicts = [
         replace(kept.get(one.id, one), differs=one.differs) if one.held is None else one
-        for one in judge(options.results, encoder)
+        for one in judge(results, encoder)
     ]
     body = {"encoder": encoder, "predictions": frozen_hash(), "verdicts": [vars_of(one) for one in verdicts]}
     answer(path, body, write_table(encoder, verdicts))
+
+
+def ask(description: str | None, arguments: list[str] | None) -> tuple[str, Path]:
+    """The encoder, by the name that results have, and the folder of results that a command names."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--encoder", default=BERT)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    options = parser.parse_args(arguments)
+    return logical_name(options.encoder), options.results
 
 
 def answer(path: Path, body: Any, table: Iterable[str]) -> None:
