@@ -44,6 +44,15 @@ def cache_in(home: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in manifest.parent.iterdir()}
 
 
+def wait_for_journal(process: "subprocess.Popen[str]", home: Path, size: int) -> None:
+    """Until the process has written so many bytes of its cache's journal."""
+    journal = None
+    while journal is None or journal.stat().st_size < size:
+        journal = next(home.glob("caches/.working-*/journal-0.bin"), None)
+        assert process.poll() is None
+        time.sleep(0.002)
+
+
 @pytest.mark.slow
 def test_command_killed_twice_ends_with_the_same_bytes(command: list[str], tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -51,11 +60,7 @@ def test_command_killed_twice_ends_with_the_same_bytes(command: list[str], tmp_p
     record = 8 * (1 + 3 * 13)
     for wanted in (3, 12):
         process = start(command, cut)
-        journal = None
-        while journal is None or journal.stat().st_size < wanted * record:
-            journal = next(cut.glob("caches/.working-*/journal-0.bin"), None)
-            assert process.poll() is None
-            time.sleep(0.002)
+        wait_for_journal(process, cut, wanted * record)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL
@@ -67,14 +72,18 @@ def test_command_killed_twice_ends_with_the_same_bytes(command: list[str], tmp_p
 
 @pytest.mark.slow
 def test_two_processes_that_ask_for_one_cache_make_it_once(command: list[str], tmp_path: Path) -> None:
-    processes = [start(command, tmp_path / "home") for _ in range(2)]
-    ended = [process.communicate() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], ended
-    assert ended[0][0] == ended[1][0]
-    waited = [err for _, err in ended if err]
-    assert len(waited) == 1
-    assert " is being made by process " in waited[0]
-    assert " batches are there already" not in waited[0]
+    first = start(command, tmp_path / "home")
+    wait_for_journal(first, tmp_path / "home", 1)
+    os.kill(first.pid, signal.SIGSTOP)  # so that it is not done before the other asks
+    second = start(command, tmp_path / "home")
+    assert second.stderr is not None
+    told = second.stderr.readline()
+    os.kill(first.pid, signal.SIGCONT)
+    out, err = first.communicate()
+    assert (first.returncode, err) == (0, "")
+    assert f" is being made by process {first.pid}" in told
+    assert second.communicate() == (out, "")
+    assert second.returncode == 0
     assert len(list((tmp_path / "home" / "caches").glob("*/manifest.json"))) == 1
 
 
