@@ -362,4 +362,4 @@ def test_the_table_says_what_is_missing(modules, tmp_path, capsys):
     modules["compare"].main(["--results", str(tmp_path)])
     text = capsys.readouterr().out
     assert (tmp_path / "reproduction" / "published-bert-base-uncased.md").read_text() == text
-    assert "| 79.50 | - | 2 | not testable here | no run of hewitt_manning2019 |" in text
+    assert "| 79.5 | - | 2 | not testable here | no run of hewitt_manning2019 |" in text

@@ -7,15 +7,15 @@ corpus or settings than the paper's: where these are not there, the verdict is `
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from exact import REFERENCE, REPRODUCED, read_reference
-from verdict import BERT, HERE, NOT_HERE, SHAPE, answer, ask, held_to_hash, read_runs
+from exact import REFERENCE, Row, read_reference, write_table
+from verdict import BERT, HERE, answer, ask, held_to_hash, read_runs
 
 from probes.config import EncoderConfig
 from probes.metric.depth import expected_layer
@@ -24,41 +24,19 @@ TOLERANCES = HERE / "frozen" / "tolerances.yaml"
 Numbers = dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A number of a paper, ours, and how far they may be apart."""
-
-    paper: str
-    what: str
-    published: float
-    ours: float | None
-    tolerance: float
-    differs: str
-    """What is not as in the paper; where there is nothing of ours, what is missing."""
-
-    @property
-    def verdict(self) -> str:
-        """One of the words of verdict.py; none for a number beyond its tolerance."""
-        if self.ours is None:
-            return NOT_HERE
-        if abs(self.ours - self.published) > self.tolerance:
-            return ""
-        return SHAPE if self.differs else REPRODUCED
-
-
 def main(arguments: list[str] | None = None) -> None:
     encoder, results = ask(__doc__, arguments)
-    pairs = list(compare(results, encoder))
+    rows = list(compare(results, encoder))
     body = {
         "encoder": encoder,
         "tolerances": held_to_hash(TOLERANCES),
-        "numbers": [asdict(pair) | {"verdict": pair.verdict} for pair in pairs],
+        "numbers": [asdict(row) | {"verdict": row.verdict} for row in rows],
     }
     name = f"published-{EncoderConfig(name=encoder).slug}.json"
-    answer(results / "reproduction" / name, body, write_table(pairs))
+    answer(results / "reproduction" / name, body, write_table(rows))
 
 
-def compare(results: Path, encoder: str) -> Iterator[Pair]:
+def compare(results: Path, encoder: str) -> Iterator[Row]:
     """Every published number beside ours; raises ResultError if a tolerance was changed."""
     held_to_hash(TOLERANCES)
     for one in yaml.safe_load(TOLERANCES.read_text(encoding="utf-8")):
@@ -70,7 +48,7 @@ def compare(results: Path, encoder: str) -> Iterator[Pair]:
             what = f"{one['statement']}{f', {name}' if name else ''}"
             ours_is = ours.get(name)
             differs = one.get("differs", "") if ours_is is not None else missing or "not among our results"
-            yield Pair(one["paper"], what, value, ours_is, one["tolerance"], differs)
+            yield Row(one["paper"], what, value, ours_is, one["tolerance"], differs)
 
 
 def find_run(one: Mapping[str, Any], results: Path, encoder: str) -> tuple[Any, str]:
@@ -134,17 +112,6 @@ KINDS: dict[str, tuple[Callable[..., Numbers], Callable[..., Numbers]]] = {
     "by_relation": (published_by_relation, by_relation),
     "expected_layer": (published_expected_layer, ours_expected_layer),
 }
-
-
-def write_table(pairs: Sequence[Pair]) -> Iterator[str]:
-    yield f"Published numbers of {BERT} beside ours; hash of the frozen tolerances {held_to_hash(TOLERANCES)[:12]}."
-    yield ""
-    yield "| paper | number | published | ours | tolerance | verdict | not as in the paper, or missing |"
-    yield "|---|---|---|---|---|---|---|"
-    for one in pairs:
-        ours = "-" if one.ours is None else f"{one.ours:.2f}"
-        numbers = f"{one.published:.2f} | {ours} | {one.tolerance:g}"
-        yield f"| {one.paper} | {one.what} | {numbers} | {one.verdict} | {one.differs} |"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from floors import chain_edges, offset_accuracy, one_hot_accuracy
-from verdict import SHAPE, answer
+from verdict import NOT_HERE, SHAPE, answer
 
 import probes
 from probes.metric.depth import expected_layer
@@ -38,14 +38,16 @@ class Row:
     paper: str
     what: str
     published: float | None
-    ours: float
+    ours: float | None
     tolerance: float | None = None
     differs: str = ""
-    """What is not as in the paper."""
+    """What is not as in the paper; where there is nothing of ours, what is missing."""
 
     @property
     def verdict(self) -> str:
         """One of the words of verdict.py; none for a number beyond its tolerance, or with nothing beside it."""
+        if self.ours is None:
+            return NOT_HERE
         if self.published is None or self.tolerance is None or abs(self.ours - self.published) > self.tolerance:
             return ""
         return SHAPE if self.differs else REPRODUCED
@@ -139,9 +141,9 @@ def write_table(rows: Sequence[Row]) -> Iterator[str]:
     yield "| paper | number | published | ours | tolerance | verdict | differs |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
-        published = "" if row.published is None else f"{row.published:g}"
+        published = "" if row.published is None else f"{row.published:.4g}"
         tolerance = "" if row.tolerance is None else f"{row.tolerance:g}"
-        ours = f"{row.ours:.2f}"
+        ours = "-" if row.ours is None else f"{row.ours:.2f}"
         yield f"| {row.paper} | {row.what} | {published} | {ours} | {tolerance} | {row.verdict} | {row.differs} |"
 
 
