@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 from probes.metric.interval import LEVEL, RESAMPLES
+from probes.report.penalty import penalty_note
 from probes.result import Analysis, Record
 
 CITED = {
@@ -48,6 +49,7 @@ def checklist(found: Sequence[Record | Analysis]) -> Iterator[tuple[str, bool]]:
     yield f"a control task, at least {FEWEST_DRAWS} draws", bool(draws) and min(draws) >= FEWEST_DRAWS
     rows = [row for one in records for row in one.probes if row.variant == "task" and row.gap is not None]
     yield "probes of the task have an optimum, and every one is near it", bool(rows) and all(r.converged for r in rows)
+    yield "no stronger penalty than those offered is asked for by dev", not any(map(penalty_note, records))
     yield (
         "intervals resample clusters larger than an example",
         all(score.groups < score.n for one in records for score in one.select(variant="task")),

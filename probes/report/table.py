@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from probes.report.penalty import penalty_note
 from probes.report.summary import SUMMARY, interval, markdown_rows, official_scores, percent, summary_row
 from probes.result import Record, to_frame
 from probes.result.frame import panels, tested_controls, twin_label
@@ -19,7 +20,8 @@ def format_curve(record: Record) -> str:
     encoder = record.config["encoder"]["name"]
     shape = sparkline([score.value or 0.0 for score in record.select(variant="task")])
     title = f"{record.task}, {encoder}, {twin_label(record)}, run {record.run_id[:6]}  {shape}"
-    return "\n".join([title, *lines, format_floors(record)])
+    note = penalty_note(record)
+    return "\n".join([title, *lines, format_floors(record), *([note] if note else [])])
 
 
 def _control_names(record: Record) -> tuple[str, ...]:
@@ -86,7 +88,8 @@ def format_summary(records: Sequence[Record]) -> str:
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    notes = (f"{record.run_id[:6]}: {note}" for record in records if (note := penalty_note(record)))
+    return "\n".join([*("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows), *notes])
 
 
 def write_tables(records: Sequence[Record], folder: Path) -> list[Path]:
@@ -134,7 +137,11 @@ def _section(records: Sequence[Record], heading: str) -> list[str]:
         lines += ["", f"Left out: {', '.join(f'{count} of {split}' for split, count in left_out.items())}."]
     lines += ["", f"{heading} Floors and choice of layer", ""]
     header = ("curve", "floors", "best layer on dev", "not excluded on test")
-    return lines + markdown_rows(header, (_floor_row(record) for record in records))
+    lines += markdown_rows(header, (_floor_row(record) for record in records))
+    for record in records:
+        if note := penalty_note(record):
+            lines += ["", f"{_column(record)}: {note}"]
+    return lines
 
 
 def _column(record: Record) -> str:
