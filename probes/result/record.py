@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,10 @@ from probes.errors import ResultError
 SCHEMA = 1
 # Seven significant digits are finer than any interval here, and the shortest form keeps files small and diffs readable.
 DIGITS = 7
+
+
+# A list of numbers over several lines; in a string of JSON no line ends.
+_NUMBERS = re.compile(r"\[\n[-+.\de,\s]+\]")
 
 
 class Frozen(BaseModel):
@@ -174,10 +179,11 @@ def write_record(record: Record, path: Path) -> None:
 
 
 def write_rows(result: Frozen, path: Path, names: Sequence[str]) -> None:
-    """Write a result whose fields `names` are long lists, one item a line."""
+    """Write a result whose fields `names` are long lists, one item a line; a list of numbers is one line, too."""
     body = result.model_dump(mode="json", by_alias=True)
     lines = {name: _lines(body.pop(name)) for name in names}
     text = json.dumps(body | {name: f"@{name}" for name in lines}, indent=1, ensure_ascii=False)
+    text = _NUMBERS.sub(lambda found: f"[{' '.join(found[0][1:-1].split())}]", text)
     for name, rows in lines.items():
         text = text.replace(f'"@{name}"', rows)
     path.parent.mkdir(parents=True, exist_ok=True)

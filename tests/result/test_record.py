@@ -36,6 +36,16 @@ def test_record_has_one_score_one_probe_and_one_candidate_a_line(record, tmp_pat
     assert len(record.grid) == 13 * 3
 
 
+def test_a_list_of_numbers_is_a_line(record, tmp_path):
+    """So are rows of a confusion matrix, which would be most of the file otherwise."""
+    write_record(record.model_copy(update={"question": "[\n1,\n2]"}), tmp_path / "one.json")
+    text = (tmp_path / "one.json").read_text(encoding="utf-8")
+    for counts in record.confusion.layers[3]:
+        assert f"\n    [{', '.join(map(str, counts))}]" in text
+    assert f'"may_be_best": [{", ".join(map(str, record.may_be_best))}]' in text
+    assert json.loads(text)["question"] == "[\n1,\n2]"
+
+
 def test_numbers_keep_seven_significant_digits(record, tmp_path):
     probe = record.probes[0].model_copy(update={"l2": 1e-9, "gap": 1.23456789e-8})
     changed = record.model_copy(update={"probes": (probe, *record.probes[1:])})
