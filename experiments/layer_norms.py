@@ -3,17 +3,17 @@
     python experiments/layer_norms.py [ENCODER...] [--results results]
 
 A dimension with such a gain is the same for every word, so no probe reads it and standardising it would lift noise.
-Writes results/geometry/layer_norms.json.
+Writes results/geometry/layer_norms.json and its table.
 """
 
 import argparse
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from probes.cli.script import answer, run_script
 from probes.encoder.load import load_encoder
 from probes.errors import EncoderError
 
@@ -28,11 +28,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
     found = {name: [describe(norm) for norm in last_norms(load_encoder(name).model, name)] for name in options.encoders}
-    folder = options.results / "geometry"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "layer_norms.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    answer(options.results / "geometry" / "layer_norms.json", found, write_table(found))
+
+
+def write_table(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    """A row for each layer of each encoder."""
+    yield "| encoder | layer | smallest gain | median | largest | dead dimensions |"
+    yield "|---|---|---|---|---|---|"
     for name, layers in found.items():
-        print(name, *(f"{layer}: {one['dead'] or '-'}" for layer, one in enumerate(layers)))
+        for layer, one in enumerate(layers):
+            gains = " | ".join(f"{one[key]:.3g}" for key in ("min", "median", "max"))
+            dead = ", ".join(map(str, one["dead"])) or "-"
+            yield f"| {name} | {layer or 'emb'} | {gains} | {dead} |"
 
 
 def last_norms(model: nn.Module, name: str) -> Iterator[nn.LayerNorm]:
@@ -56,4 +63,4 @@ def describe(norm: nn.LayerNorm) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

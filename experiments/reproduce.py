@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from probes.cli.script import run_script
 from probes.config import EncoderConfig, FitConfig
 from probes.errors import ConfigError, list_names
 from probes.fit.problem import arithmetic
@@ -162,4 +163,4 @@ def write_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -18,6 +18,7 @@ from kept import SHOWN, Kept
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from probes.cli.script import run_script
 from probes.report.figure import BLUE, GREEN, ORANGE, PAGE_INCHES, STYLE, write_figure
 from probes.result import Record
 
@@ -148,4 +149,4 @@ def draw_best_layers(found: Mapping[str, Mapping[str, Any]], path: Path) -> None
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -16,6 +16,7 @@ import multiverse
 from kept import SHOWN, Kept, escape
 from values import NUMBERS
 
+from probes.cli.script import run_script
 from probes.errors import ResultError
 
 HERE = Path(__file__).parent
@@ -90,4 +91,4 @@ TABLES: dict[str, Callable[[Kept], Iterator[str]]] = {
 }
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -31,7 +31,10 @@ def test_a_gain_of_almost_nothing_is_found_where_it_is(layer_norms, toy_bert, tm
     (layers,) = json.loads((tmp_path / "geometry" / "layer_norms.json").read_text()).values()
     assert [one["dead"] for one in layers] == [[5, 9] if layer == 3 else [] for layer in range(13)]
     assert (layers[8]["min"], layers[8]["max"]) == pytest.approx((0.01, 1.5))
-    assert "3: [5, 9] 4: -" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"| {tmp_path / 'bert'} | 3 | 0 | 0.984 | 1.5 | 5, 9 |\n" in said
+    assert f"| {tmp_path / 'bert'} | emb | 0.5 | 0.984 | 1.5 | - |\n" in said
+    assert (tmp_path / "geometry" / "layer_norms.md").read_text() == said
 
 
 def test_an_encoder_built_otherwise_is_refused(layer_norms):

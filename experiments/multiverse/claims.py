@@ -8,7 +8,6 @@ for runs that are not there.
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from specification import NONE, Specification, specify_all
 from textbook import CLAIMS
 
 import probes
+from probes.cli.script import answer, run_script
 from probes.config import EncoderConfig, logical_name
 from probes.errors import ResultError
 from probes.report.figure import BLUE, GREY, PAGE_INCHES, STYLE, write_figure
@@ -41,16 +41,11 @@ def main(arguments: list[str] | None = None) -> None:
     found = read(options.results, encoder)
     rows = [*judge(found), *judge_twins(found)]
     name = EncoderConfig(name=encoder).slug
-    folder = options.results / "multiverse"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_archive(found, archive_path(options.results, encoder))
     body = {"encoder": encoder, "specifications": len(found), "claims": rows, "best_layers": best_layers(found)}
-    (folder / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = "\n".join(write_table(body))
-    (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    answer(options.results / "multiverse" / f"{name}.json", body, write_table(body))
+    write_archive(found, archive_path(options.results, encoder))
     for suffix in (".pdf", ".png"):
         draw(body, options.results / "figures" / f"multiverse-{name}{suffix}")
-    print(text)
 
 
 def read(results: Path, encoder: str) -> list[Specification]:
@@ -193,4 +188,4 @@ def draw(body: Mapping[str, Any], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -6,7 +6,6 @@ Reads results/runs/planted_*, writes results/planted/score.json, its table and a
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from readings import LAYERS, READINGS, Case, first_found, first_there
 from show import KINDS, draw, write_table
 
 import probes
+from probes.cli.script import answer, run_script
 from probes.planted import LABELS, NUM_BLOCKS, PLANTINGS
 
 PREFIX = "planted:"
@@ -34,14 +34,9 @@ def main(arguments: list[str] | None = None) -> None:
         "tree": list(tree_rows(options.results)),
         "use": list(use_rows(options.results)),
     }
-    folder = options.results / "planted"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "score.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for suffix in (".pdf", ".png"):
         draw(found["rates"], options.results / "figures" / f"planted{suffix}")
-    text = "\n".join(write_table(found))
-    (folder / "score.md").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    answer(options.results / "planted" / "score.json", found, write_table(found))
 
 
 def read_cases(results: Path) -> list[Case]:
@@ -145,4 +140,4 @@ def use_rows(results: Path) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -21,6 +21,7 @@ from pretrain import TREEBANK
 from text import SPECIAL, Text, blocks_of, pack, read_text
 from transformers import AutoModelForMaskedLM, AutoTokenizer, BertTokenizerFast
 
+from probes.cli.script import run_script
 from probes.encoder.place import PACKAGE_PREFIX, locate_encoder
 from probes.errors import ConfigError
 from probes.metric.interval import percentile_interval, resample_means
@@ -130,4 +131,4 @@ def _shared_tokenizer(encoders: Sequence[str]) -> BertTokenizerFast:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import probes
 from probes.cache import remove_cache
+from probes.cli.script import run_script
 from probes.report.figure import GREY, PAGE_INCHES, STYLE, write_figure
 
 TREEBANK = "ud-english-ewt/en_ewt-ud-*.conllu"
@@ -115,4 +116,4 @@ def _draw_task(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -27,6 +27,7 @@ from text import SPECIAL, Text, blocks_of, pack, read_text, train_tokenizer
 from torch.utils.data import DataLoader, Subset
 from transformers import BertForMaskedLM, BertTokenizerFast
 
+from probes.cli.script import run_script
 from probes.errors import ConfigError
 from probes.track import mirror_training
 
@@ -219,4 +220,4 @@ def _stream(folder: Path, tokenizer: BertTokenizerFast, text: Text) -> np.ndarra
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

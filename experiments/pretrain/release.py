@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from probes.cli.script import run_script
 from probes.errors import ConfigError
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -102,4 +103,4 @@ def describe_stages(plan: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import yaml
 from exact import REFERENCE, Row, read_reference, write_table
-from verdict import BERT, HERE, answer, ask, held_to_hash, read_runs
+from verdict import BERT, HERE, ask, held_to_hash, read_runs
 
+from probes.cli.script import answer, run_script
 from probes.config import EncoderConfig
 from probes.metric.depth import expected_layer
 
@@ -115,4 +116,4 @@ KINDS: dict[str, tuple[Callable[..., Numbers], Callable[..., Numbers]]] = {
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

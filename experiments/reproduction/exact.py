@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from floors import chain_edges, offset_accuracy, one_hot_accuracy
-from verdict import NOT_HERE, SHAPE, answer
+from verdict import NOT_HERE, SHAPE
 
 import probes
+from probes.cli.script import answer, run_script
 from probes.metric.depth import expected_layer
 from probes.types import Corpus
 
@@ -148,4 +149,4 @@ def write_table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -11,7 +11,7 @@ Where an experiment's runs are not there, what an earlier call said of the same 
 import argparse
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 from decide import DECIDE, Decision, Found, NotThereError
 
+from probes.cli.script import answer, run_script
 from probes.config import EncoderConfig, logical_name
 from probes.errors import ResultError
 from probes.result import read_analysis, read_record
@@ -69,15 +70,6 @@ def ask(description: str | None, arguments: list[str] | None) -> tuple[str, Path
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
     return logical_name(options.encoder), options.results
-
-
-def answer(path: Path, body: Any, table: Iterable[str]) -> None:
-    """Write what was found as JSON and, beside it, its table, and print the latter."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = "\n".join(table)
-    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
-    print(text)
 
 
 def frozen_hash() -> str:
@@ -157,4 +149,4 @@ def write_table(encoder: str, verdicts: list[Verdict]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -1,12 +1,9 @@
-"""The command line itself: its name, its options that many commands share, and its exit codes."""
+"""The command line itself: its name, and its options that many commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-FAILED = 1
-INTERRUPTED = 130
 
 Overrides = Annotated[
     list[str],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from probes.cli.app import FAILED
+from probes.cli.script import FAILED
 from probes.errors import CacheError, ConfigError, list_names
 
 cache_app = typer.Typer(help="The caches of hidden states on this machine.", no_args_is_help=True)

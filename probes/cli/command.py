@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from probes.cli.app import FAILED, INTERRUPTED, Overrides, Results, app
+from probes.cli.app import Overrides, Results, app
 from probes.cli.cache import cache_app
-from probes.errors import ConfigError, ProbesError
+from probes.cli.script import run_script
+from probes.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -179,13 +180,4 @@ def main() -> None:
     """Run the command line; a mistake of the caller is one message and exit code 2, never a traceback."""
     from probes.cli import look  # noqa: F401 - its commands stand after those that compute
 
-    try:
-        app()
-    except ProbesError as error:
-        print(f"probes: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        print(f"probes: {error}", file=sys.stderr)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    run_script(app)
