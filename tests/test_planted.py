@@ -17,7 +17,7 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 
 @pytest.fixture(scope="module")
 def modules():
-    with scripts(FOLDER, "readings", "score", "show") as loaded:
+    with scripts(FOLDER, "methods", "readings", "score", "show") as loaded:
         yield loaded
 
 
@@ -165,6 +165,7 @@ def test_scores_are_made_of_runs(modules, monkeypatch, tmp_path, capsys):
         "planted_methods": {"encoder.name": "planted:middle", "task": task},
         "planted_mix": {"encoder.name": "planted:middle", "method.options.refits": 2},
         "planted_tree": {"method.options.epochs": 8},
+        "planted_erasure": {"encoder.name": "planted:middle"},
         "planted_use": {"encoder.name": "planted:used", "method.options.sentences": 60},
     }
     for path in FILES:
@@ -185,9 +186,43 @@ def test_scores_are_made_of_runs(modules, monkeypatch, tmp_path, capsys):
     assert len(tree) == len(found["tree"]) == 3 * (NUM_BLOCKS + 1)
     assert all(row["uuas"] > 0.9 for row in tree.values() if row["is_there"])
     assert all(row["uuas"] < 0.8 for row in tree.values() if not row["is_there"])
+    erased = {row["layer"]: row for row in found["erasure"]}
+    assert [layer for layer, row in erased.items() if row["is_there"]] == [2, 3, 4]
+    assert all(row["before"] == 1.0 and row["left"] < 0.6 for row in erased.values() if row["is_there"])
     assert {row["edited"] for row in found["use"]} == {2, 3}
     assert min(row["effect"] for row in found["use"]) < -0.3
     assert "| middle | " in capsys.readouterr().out
+
+
+def test_methods_are_right_where_the_planting_says_so(modules):
+    """One place of each kind that is called rightly, and one that is not."""
+    mix = [{"written": 1, "value": 1.3}, {"written": 4, "value": 3.2}, {"written": 2, "value": None}]
+    mix += [{"written": None, "value": None}, {"written": None, "value": 0.0}]
+    tree = [
+        {"encoder": "untrained", "layer": 0, "is_there": False, "low": 0.6, "high": 0.7, "chain": 0.4},
+        {"encoder": "untrained", "layer": 1, "is_there": False, "low": 0.6, "high": 0.9, "chain": 0.4},
+        {"encoder": "tree", "layer": 0, "is_there": False, "low": 0.65, "high": 0.7, "chain": 0.4},
+        {"encoder": "tree", "layer": 1, "is_there": True, "low": 0.95, "high": 1.0, "chain": 0.4},
+        {"encoder": "nothing", "layer": 0, "is_there": False, "low": 0.3, "high": 0.5, "chain": 0.4},
+        {"encoder": "nothing", "layer": 1, "is_there": False, "low": 0.91, "high": 0.95, "chain": 0.4},
+    ]
+    level = {"word": [0.0, 0.0], "position": [0.0, 0.0]}
+    erased = [
+        {"is_there": True, "low": 0.48, "majority_high": 0.52, "lost": {**level, "word": [0.01, 0.02]}},
+        {"is_there": True, "low": 0.53, "majority_high": 0.52, "lost": {**level, "word": [-0.01, 0.1]}},
+        {"is_there": False, "low": 0.9, "majority_high": 0.5, "lost": level},
+    ]
+    use = [{"is_used": True, "high": -0.1}, {"is_used": True, "high": 0.0}, {"is_used": False, "high": 0.01}]
+    body = {"expected_layer": mix, "tree": tree, "erasure": erased, "use": use}
+    found = {row["reading"]: tuple(row.values())[1:] for row in modules["methods"].method_rates(body)}
+    assert found == {
+        "expected layer rounds to the block that writes": (1, 3, 1, 2),
+        "structural probe above the chain": (1, 1, 2, 3),
+        "structural probe above an untrained twin": (1, 1, 1, 3),
+        "erased, and read no better than the majority": (1, 2, 0, 0),
+        "erased, and another label is read less well": (0, 0, 1, 6),
+        "erasing it changes the answer": (1, 2, 0, 1),
+    }
 
 
 def test_table_and_figure_show_every_reading(modules, monkeypatch, tmp_path):
@@ -203,12 +238,18 @@ def test_table_and_figure_show_every_reading(modules, monkeypatch, tmp_path):
     mix.append({"encoder": "early", "written": 1, "value": 1.004, "low": 0.99, "high": 1.02})
     tree = [{"encoder": "tree", "layer": 2, "is_there": True, "uuas": 1.0, "chain": 0.355}]
     use = [{"encoder": "used", "is_used": True, "edited": 2, "effect": -0.5, "low": -0.52, "high": -0.48}]
+    lost = {"column.word": [-0.01, 0.0], "column.position": [0.0, 0.0123]}
+    erased = [{"encoder": "early", "layer": 1, "before": 1.0, "left": 0.504, "lost": lost}]
+    methods = [{"reading": "above the chain", "found": 3, "of": 3, "false": 0, "of_false": 0}]
     body = {"rates": rates, "layer_errors": errors, "expected_layer": mix, "tree": tree, "use": use}
+    body |= {"erasure": erased, "methods": methods}
     lines = list(modules["show"].write_table(body))
     assert "| selectivity above 0 | 3/4 | 3/4 | 3/4 | 3/4 | 3/4 | 3/4 | 2 | 1 | 1 | 1 |" in lines
     assert "| nothing | - | undefined |" in lines
     assert "| early | 1 | 1.00 [0.99, 1.02] |" in lines
     assert "| tree | 2 | 1.00, 0.35 |" in lines or "| tree | 2 | 1.00, 0.36 |" in lines
+    assert "| above the chain | 3/3 | - |" in lines
+    assert "| early | 1.00 0.50 | 0.000, 0.012 |" in lines
     assert "| used | yes | 2 | -0.50 [-0.52, -0.48] |" in lines
     modules["show"].draw(rates, tmp_path / "planted.png")
     assert (tmp_path / "planted.png").stat().st_size > 10_000

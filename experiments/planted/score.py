@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from methods import PREFIX, erasure_rows, expected_layers, method_rates, tree_rows, use_rows
 from readings import LAYERS, READINGS, Case, first_found, first_there
 from show import KINDS, draw, write_table
 
 import probes
 from probes.cli.script import answer, run_script
-from probes.planted import LABELS, NUM_BLOCKS, PLANTINGS
+from probes.planted import LABELS, PLANTINGS
 
-PREFIX = "planted:"
 KINDS_OF_RUN = ("curves", "perceptron", "twins", "twins_perceptron")
 CURVES = tuple(name for name in PLANTINGS if name != "tree")
 
@@ -32,8 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
         "layer_errors": list(layer_errors(cases)),
         "expected_layer": list(expected_layers(options.results)),
         "tree": list(tree_rows(options.results)),
+        "erasure": list(erasure_rows(options.results)),
         "use": list(use_rows(options.results)),
     }
+    found["methods"] = list(method_rates(found))
     for suffix in (".pdf", ".png"):
         draw(found["rates"], options.results / "figures" / f"planted{suffix}")
     answer(options.results / "planted" / "score.json", found, write_table(found))
@@ -94,49 +96,6 @@ def layer_errors(cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
                 found = first_found(reading, case)
                 error = None if found is None else found - there
                 yield {"reading": name, "encoder": case.encoder, "label": case.label, "there": there, "error": error}
-
-
-def expected_layers(results: Path) -> Iterator[dict[str, Any]]:
-    """Where scalar mixes say that `context` comes in, beside the block that writes it."""
-    for one in probes.read_analyses("planted_mix", results):
-        name = one.config["encoder"]["name"].removeprefix(PREFIX)
-        (found,) = one.select(metric="expected_layer", split="dev", at={"score": "accuracy"})
-        bounds = {"value": found.value, "low": found.low, "high": found.high}
-        yield {"encoder": name, "written": PLANTINGS[name].written, **bounds}
-
-
-def tree_rows(results: Path) -> Iterator[dict[str, Any]]:
-    """UUAS of a structural probe of full rank by layer, beside the chain's."""
-    for one in probes.read_analyses("planted_tree", results):
-        name, twin = one.config["encoder"]["name"].removeprefix(PREFIX), one.config["encoder"].get("twin")
-        (chain,) = one.select(variant="chain", metric="uuas")
-        full = max(map(int, one.notes["ranks"]))
-        for layer in LAYERS:
-            (found,) = one.select(variant="task", metric="uuas", layer=layer, at={"rank": full})
-            yield {
-                "encoder": "untrained" if twin else name,
-                "layer": layer,
-                "is_there": twin is None and PLANTINGS[name].has_tree(layer),
-                "uuas": found.value,
-                "low": found.low,
-                "high": found.high,
-                "chain": chain.value,
-            }
-
-
-def use_rows(results: Path) -> Iterator[dict[str, Any]]:
-    """What erasing `context` at a layer costs at the last one, beyond random subspaces."""
-    for one in probes.read_analyses("planted_use", results):
-        name = one.config["encoder"]["name"].removeprefix(PREFIX)
-        for found in one.select(variant="effect", metric="accuracy_effect", layer=NUM_BLOCKS):
-            yield {
-                "encoder": name,
-                "is_used": PLANTINGS[name].is_used,
-                "edited": found.at["edited"],
-                "effect": found.value,
-                "low": found.low,
-                "high": found.high,
-            }
 
 
 if __name__ == "__main__":

@@ -36,6 +36,14 @@ def write_table(found: dict[str, Any]) -> Iterator[str]:
         )
         yield f"| {name} | {' | '.join(own[kind] for kind in KINDS)} | {' | '.join(map(str, counts))} |"
     yield ""
+    yield "Other methods: places where what they say is there, and where it is not."
+    yield ""
+    yield "| method says | where it is so | where it is not |"
+    yield "|---|---|---|"
+    for row in found["methods"]:
+        counts = (f"{row['found']}/{row['of']}", f"{row['false']}/{row['of_false']}")
+        yield f"| {row['reading']} | {' | '.join('-' if one == '0/0' else one for one in counts)} |"
+    yield ""
     yield "| encoder | block that writes | expected layer of mixes |"
     yield "|---|---|---|"
     for row in found["expected_layer"]:
@@ -48,6 +56,14 @@ def write_table(found: dict[str, Any]) -> Iterator[str]:
         layers = ", ".join(str(row["layer"]) for row in own if row["is_there"]) or "nowhere"
         values = " ".join(f"{row['uuas']:.2f}" for row in own)
         yield f"| {name} | {layers} | {values}, {own[0]['chain']:.2f} |"
+    yield ""
+    yield "| encoder | context before and after LEACE, by layer | word, position lost at most |"
+    yield "|---|---|---|"
+    for name in dict.fromkeys(row["encoder"] for row in found["erasure"]):
+        own = [row for row in found["erasure"] if row["encoder"] == name]
+        values = ", ".join(f"{row['before']:.2f} {row['left']:.2f}" for row in own)
+        most = (max(row["lost"][task][1] for row in own) for task in own[0]["lost"])
+        yield f"| {name} | {values} | {', '.join(f'{value:.3f}' for value in most)} |"
     yield ""
     yield "| encoder | used | erased at | effect at the last layer |"
     yield "|---|---|---|---|"
