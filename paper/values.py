@@ -104,6 +104,9 @@ def planted_numbers(kept: Kept) -> Numbers:
         shown = "undefined" if value is None else f"{value:.2f}"
         yield f"planted.mix.{row['encoder']}", shown
         yield f"planted.mix.{row['encoder']}.interval", "" if value is None else "{:.2f} to {:.2f}".format(*bounds)
+    for row in found["methods"]:
+        yield f"planted.{row['reading']}.there", f"{row['found']} of {row['of']}"
+        yield f"planted.{row['reading']}.elsewhere", f"{row['false']} of {row['of_false']}"
     trees = found["tree"]
     yield "planted.tree", f"{100 * min(row['uuas'] for row in trees if row['is_there']):.0f}"
     yield "planted.tree.absent", f"{100 * max(row['uuas'] for row in trees if not row['is_there']):.0f}"
