@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from scipy.special import log_softmax
 
 from probes.config import FitConfig
@@ -143,7 +143,9 @@ class FittedProbes:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"grid.{name}": getattr(self.grid, name) for name in _GRID_ARRAYS}
         arrays |= {f"parameters.{name}": value for name, value in self.parameters.items()}
-        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, folder / "probes.safetensors")
+        # Not save_file: it makes files that nobody but their owner may read.
+        written = save({name: np.ascontiguousarray(value) for name, value in arrays.items()})
+        (folder / "probes.safetensors").write_bytes(written)
         described = {name: getattr(self, name) for name in _TEXTS}
         described["config"] = self.config.model_dump(mode="json")
         described["settings"] = [asdict(setting) for setting in self.grid.settings]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from probes.errors import ResultError
 
@@ -51,7 +51,8 @@ def save_outcomes(outcomes: Outcomes, path: Path) -> None:
     arrays |= {f"subset.{name}": values.astype(np.uint8) for name, values in outcomes.subsets.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     working = path.with_name(f".{path.name}")
-    save_file({name: smallest(values) for name, values in arrays.items()}, working)
+    # Not save_file: it makes files that nobody but their owner may read.
+    working.write_bytes(save({name: smallest(values) for name, values in arrays.items()}))
     working.replace(path)
 
 

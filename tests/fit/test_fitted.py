@@ -133,6 +133,8 @@ def test_saving_twice_writes_the_same_bytes(fitted, tmp_path):
     for name in ("first", "second"):
         fitted.save(tmp_path / name)
     fitted.save(tmp_path / "second")
+    (tmp_path / "other").touch()
+    assert {path.stat().st_mode for path in (tmp_path / "second").iterdir()} == {(tmp_path / "other").stat().st_mode}
     for file in ("probes.safetensors", "probes.json"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 

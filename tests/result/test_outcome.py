@@ -33,6 +33,12 @@ def test_outcomes_round_trip(outcomes, tmp_path):
     np.testing.assert_array_equal(read.correct, [[True, True, False], [True, True, True]])
 
 
+def test_outcomes_may_be_read_by_whoever_may_read_other_files(outcomes, tmp_path):
+    save_outcomes(outcomes, tmp_path / "one.safetensors")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "one.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_outcomes_of_a_task_without_controls_round_trip(outcomes, tmp_path):
     alone = Outcomes(outcomes.label, outcomes.group, outcomes.count, {"task": outcomes.predicted["task"]}, {})
     save_outcomes(alone, tmp_path / "one.safetensors")
