@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from probes.config import CorpusConfig, EncoderConfig, Settings, TaskConfig
+from probes.config import CorpusConfig, EncoderConfig, FitConfig, Settings, TaskConfig
 from probes.result.analysis import Analysis
 from probes.result.record import Record
 
@@ -17,7 +17,14 @@ ASIDE = (
     *(("encoder", key) for key in ("name", "sentence", "word", "segments", "pieces")),
     ("task", "train_share"),
 )
-SETTINGS: dict[str, type[Settings]] = {"corpus": CorpusConfig, "encoder": EncoderConfig, "task": TaskConfig}
+# All that can change a number: the distance to the optimum is only told.
+FITS = tuple(("fit", key) for key in FitConfig.model_fields if key != "gap")
+SETTINGS: dict[str, type[Settings]] = {
+    "corpus": CorpusConfig,
+    "encoder": EncoderConfig,
+    "fit": FitConfig,
+    "task": TaskConfig,
+}
 Kept = TypeVar("Kept", Record, Analysis)
 
 
@@ -73,7 +80,7 @@ def shown_order(record: Record | Analysis) -> tuple[Any, ...]:
 
 
 def panels(records: Sequence[Kept]) -> dict[str, list[Kept]]:
-    """Curves that belong side by side, by what is asked: the task, with corpus, encoder and pooling where they differ.
+    """Curves that belong side by side, by what is asked: the task; where they differ, corpus, encoder, pooling and fit.
 
     Two encoders do not stand side by side: only a twin of the same shape says what an encoder's curve is worth.
     """
@@ -104,13 +111,31 @@ def _question(record: Record | Analysis, records: Sequence[Record | Analysis]) -
     for section, key in ASIDE:
         if differ(lambda one, section=section, key=key: _setting(one, section, key)):
             parts.append(str(_setting(record, section, key) or "default"))
+    for section, key in FITS:
+        if differ(lambda one, section=section, key=key: _hashable(_setting(one, section, key))):
+            parts.append(_shown(key, _setting(record, section, key)))
     return ", ".join(parts)
+
+
+def _hashable(value: Any) -> Any:
+    """A list of a record's JSON and the tuple of its default are the same."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _shown(key: str, value: Any) -> str:
+    """A setting of a fit; the kind of probe speaks for itself.
+
+    >>> _shown("l2", (1e-06, 0.0001))
+    'l2 1e-06 0.0001'
+    """
+    text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str("default" if value is None else value)
+    return text if key == "probe" else f"{key} {text}"
 
 
 def _setting(record: Record | Analysis, section: str, key: str) -> Any:
     """A setting of a run; of one that is older than the setting its default, which is what it was run with."""
     fields = SETTINGS[section].model_fields
-    return record.config[section].get(key, fields[key].default)
+    return record.config.get(section, {}).get(key, fields[key].default)
 
 
 def tested_controls(record: Record) -> tuple[str, ...]:

@@ -40,6 +40,23 @@ def test_shares_of_train_are_questions_apart_and_older_results_have_the_whole(st
     assert list(panels([old, part])) == ["pos, 1.0", "pos, 0.1"]
 
 
+def test_what_differs_between_fits_is_named_and_keeps_curves_apart(study):
+    record = study.curves["pretrained"].record
+
+    def of(**fit):
+        return record.model_copy(update={"config": {**record.config, "fit": {**record.config["fit"], **fit}}})
+
+    usual, exact = of(), of(solver="exact", l2=[0.001, 1.0])
+    assert list(panels([usual, exact])) == [
+        "pos, solver stack, l2 1e-06 1e-05 0.0001",
+        "pos, solver exact, l2 0.001 1.0",
+    ]
+    assert list(panels([usual, of(probe="mlp", hidden=[50])])) == ["pos, linear", "pos, mlp"]
+    assert list(panels([usual, of(rank=4)])) == ["pos, rank default", "pos, rank 4"]
+    # As JSON has it and as its default is; and what only tells of a fit.
+    assert list(panels([usual, of(l2=(1e-06, 1e-05, 0.0001), gap="none")])) == ["pos"]
+
+
 def test_two_encoders_are_questions_apart_and_a_twin_stays_with_its_own(study):
     record = study.curves["pretrained"].record
 
