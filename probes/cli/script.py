@@ -1,15 +1,20 @@
 """What commands and scripts have in common: how they end, and how a script answers."""
 
 import json
+import signal
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from probes.errors import ProbesError
 
 FAILED = 1
 INTERRUPTED = 130
+TERMINATED = 128 + signal.SIGTERM
 
 
 def run_script(main: Callable[[], int | None]) -> NoReturn:
@@ -18,7 +23,8 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
     Errors that nobody raised on purpose keep their traceback.
     """
     try:
-        sys.exit(main())
+        with _ended_by_sigterm():
+            sys.exit(main())
     except ProbesError as error:
         print(f"probes: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -27,6 +33,27 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process, with what was done kept as after Ctrl-C.
+
+    Lightning only takes note of the signal, goes on encoding, and ends a fit as if all were well; it calls a handler
+    that was there before, too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(TERMINATED)
 
 
 def answer(path: Path, body: Any, table: Iterable[str]) -> None:

@@ -6,6 +6,8 @@ One process or many, one GPU or a cluster: that is Lightning's part. Ours are th
 import atexit
 import logging
 import os
+import signal
+import sys
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -209,6 +211,8 @@ class RowWriter(BasePredictionWriter):
             is_copied.record()
         self.drain(leave=WAITING - 1)
         self._waiting.append(self._pool.submit(self._write, batch["number"], states, largest, is_copied))
+        if trainer.received_sigterm:  # Lightning takes note of it, and would go on to the last batch
+            sys.exit(128 + signal.SIGTERM)
         if self._progress is not None:
             self._progress.advance(len(self.making.plan.rows.rows(batch["number"])))
 

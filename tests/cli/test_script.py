@@ -1,8 +1,10 @@
 """How scripts end: a mistake is one message and a code, what is no mistake of the caller keeps its traceback."""
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -67,6 +69,37 @@ def test_a_mistyped_name_is_one_message_of_a_script():
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("probes: --only expects names of experiments, but came 'miks'. There are 'mix', ")
     assert done.stderr.count("\n") == 1
+
+
+def test_sigterm_ends_a_script_as_an_interrupt_does(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    kept = []
+
+    def main() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            kept.append("went on")
+        finally:
+            kept.append("tidied")
+
+    with pytest.raises(SystemExit) as ended:
+        run_script(main)
+    assert (ended.value.code, kept, capsys.readouterr()) == (143, ["tidied"], ("", ""))
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_script_in_a_thread_leaves_signals_as_they_are():
+    before, code = signal.getsignal(signal.SIGTERM), []
+
+    def run() -> None:
+        with pytest.raises(SystemExit) as ended:
+            run_script(lambda: 3)
+        code.append(ended.value.code)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert (code, signal.getsignal(signal.SIGTERM)) == ([3], before)
 
 
 def test_an_answer_is_json_and_a_table_and_said(tmp_path, capsys):

@@ -70,6 +70,32 @@ def test_command_killed_twice_ends_with_the_same_bytes(command: list[str], tmp_p
     assert cache_in(cut) == cache_in(whole)
 
 
+EXTRACTS = """
+import sys
+from pathlib import Path
+from probes.config import read_experiment
+from probes.encoder.extract import extract
+from probes.encoder.load import load_encoder
+from probes.study.material import read_sentences
+(run,) = read_experiment(Path(sys.argv[2]), [one for one in sys.argv[3:] if one != "--set"]).expand()
+extract(load_encoder(run.encoder), read_sentences(run), "word")
+print("went on")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("caller", ["command", "program"])
+def test_sigterm_ends_it_and_the_next_call_goes_on_from_there(caller: str, command: list[str], tmp_path: Path) -> None:
+    started = command if caller == "command" else [sys.executable, "-c", EXTRACTS, *command[1:]]
+    process = start(started, tmp_path)
+    wait_for_journal(process, tmp_path, 3 * 8 * (1 + 3 * 13))
+    process.terminate()
+    assert (process.communicate(), process.returncode) == (("", ""), 128 + signal.SIGTERM)
+    out, err = start(command, tmp_path).communicate()
+    assert " batches are there already" in err
+    assert "13 layers" in out
+
+
 @pytest.mark.slow
 def test_two_processes_that_ask_for_one_cache_make_it_once(command: list[str], tmp_path: Path) -> None:
     first = start(command, tmp_path / "home")
