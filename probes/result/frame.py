@@ -76,7 +76,8 @@ def shown_order(record: Record | Analysis) -> tuple[Any, ...]:
     """What curves are sorted by in tables and figures: pretrained before twins, these by kind and seed."""
     encoder = record.config["encoder"]
     twin = encoder.get("twin") or {}
-    return (bool(twin), encoder["name"], twin.get("kind", ""), twin.get("seed", 0), record.task, record.run_id)
+    aside = tuple(str(_setting(record, section, key)) for section, key in (*ASIDE, *FITS))
+    return (bool(twin), encoder["name"], twin.get("kind", ""), twin.get("seed", 0), record.task, aside, record.run_id)
 
 
 def panels(records: Sequence[Kept]) -> dict[str, list[Kept]]:

@@ -28,6 +28,22 @@ def test_pretrained_encoders_come_before_twins_by_seed(study):
     assert [twin_label(record) for record in shown] == ["pretrained", "untrained 0", "untrained 1", "untrained 2"]
 
 
+def test_vectors_of_a_sentence_stand_in_one_order_whatever_their_hashes(study):
+    record = study.curves["pretrained"].record
+
+    def of(sentence, run_id):
+        encoder = {**record.config["encoder"], "sentence": sentence}
+        return record.model_copy(update={"run_id": run_id, "config": {**record.config, "encoder": encoder}})
+
+    for hashes in ("abc", "cba"):
+        records = [of(*one) for one in zip(("pooler", "cls", "mean"), hashes, strict=True)]
+        assert [one.config["encoder"]["sentence"] for one in sorted(records, key=shown_order)] == [
+            "cls",
+            "mean",
+            "pooler",
+        ]
+
+
 def test_shares_of_train_are_questions_apart_and_older_results_have_the_whole(study):
     record = study.curves["pretrained"].record
 
