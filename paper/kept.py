@@ -50,6 +50,14 @@ class Kept:
         found = [one for one in every if sentence in (None, one.config["encoder"].get("sentence"))]
         return self._of_minilm(experiment, task, twin, found)
 
+    def every(self, experiment: str, task: str) -> list[Record]:
+        """Every run of MiniLM itself with this task, where an experiment has several."""
+        found = read_records(experiment, self.root)
+        own = [one for one in found if one.task == task and one.config["encoder"]["name"] == MINILM and not _twin(one)]
+        if not own:
+            raise self._lacks(experiment, task, None)
+        return own
+
     def with_twins(self, experiment: str, task: str) -> list[Record]:
         """All runs of an experiment with one encoder and this task: the trained encoder, then its twins."""
         found = [one for one in read_records(experiment, self.root) if one.task == task]
@@ -70,12 +78,15 @@ class Kept:
             if one.task == task and one.config["encoder"]["name"] == MINILM and (_twin(one) or (None,))[0] == kind
         }
         if not found:
-            raise ResultError(
-                f"Runs of {experiment} with task {task}, encoder {MINILM} and twin {kind} were expected in "
-                f"{self.root / 'runs'}, but there are none. Make them: probes run {experiment} --set "
-                f"encoder.name={MINILM}."
-            )
+            raise self._lacks(experiment, task, kind)
         return [found[twin] for twin in sorted(found, key=lambda twin: twin[1] if twin else 0)]
+
+    def _lacks(self, experiment: str, task: str, kind: str | None) -> ResultError:
+        return ResultError(
+            f"Runs of {experiment} with task {task}, encoder {MINILM} and twin {kind} were expected in "
+            f"{self.root / 'runs'}, but there are none. Make them: probes run {experiment} --set "
+            f"encoder.name={MINILM}."
+        )
 
 
 @cache
