@@ -5,6 +5,11 @@ from probes.result import GridRow, Record
 LEAST_GAIN = 0.001
 """A tenth of a point of dev accuracy, or a thousandth of a nat where the likelihood chooses."""
 
+ASKED_FOR_MORE = (
+    "At most layers the strongest penalty offered is clearly the best on dev. Offer stronger ones in fit.l2."
+)
+"""What is said of several curves at once."""
+
 
 def penalty_note(record: Record) -> str | None:
     """A sentence where more than half of the layers would take a stronger penalty than any offered, else None.

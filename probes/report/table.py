@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from probes.report.penalty import penalty_note
+from probes.report.penalty import ASKED_FOR_MORE, penalty_note
 from probes.report.summary import SUMMARY, interval, markdown_rows, official_scores, percent, summary_row
 from probes.result import Record, to_frame
 from probes.result.frame import panels, tested_controls, twin_label
@@ -88,7 +88,8 @@ def format_summary(records: Sequence[Record]) -> str:
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    notes = (f"{record.run_id[:6]}: {note}" for record in records if (note := penalty_note(record)))
+    asking = ", ".join(record.run_id[:6] for record in records if penalty_note(record))
+    notes = [f"{asking}: {ASKED_FOR_MORE}"] if asking else []
     return "\n".join([*("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows), *notes])
 
 

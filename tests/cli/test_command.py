@@ -12,6 +12,7 @@ import pytest
 from probes.cache import list_caches
 from probes.config import Run, describe
 from probes.errors import list_names
+from probes.report.penalty import ASKED_FOR_MORE
 from probes.report.table import sparkline
 from tests.toy import CHECKOUT, KNOWN_TASKS, call_probes
 
@@ -87,7 +88,8 @@ def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, stu
 def test_several_curves_are_a_line_each(settings, study, copy, capsys):
     assert call_probes("run", LAYER_POS, *settings) == 0
     out, err = capsys.readouterr()
-    question, header, *lines, written = out.splitlines()
+    question, header, *lines, note, written = out.splitlines()
+    assert note.endswith(": " + ASKED_FOR_MORE), "dev of this toy asks for more"
     assert question == study.curves["pretrained"].record.question
     assert header.split() == ["run", "task", "layers", "emb", "top", "best", "on", "dev", "control", "encoder"]
     assert [line.split()[0] for line in lines] == [curve.record.run_id[:6] for curve in study.curves]

@@ -79,7 +79,10 @@ def test_one_penalty_is_no_grid(record):
 def test_every_place_where_a_curve_is_read_has_the_note(record):
     asking, inside = asked(record, 13), asked(record, 13, (0.6, 0.5))
     assert format_curve(asking).splitlines()[-1] == note_of(13)
-    assert format_summary([asking]).splitlines()[-1] == f"{record.run_id[:6]}: {note_of(13)}"
+    other = asking.model_copy(update={"run_id": "0123456789"})
+    said = "At most layers the strongest penalty offered is clearly the best on dev. Offer stronger ones in fit.l2."
+    shown = format_summary([asking, inside, other]).splitlines()
+    assert shown[4:] == [f"{record.run_id[:6]}, 012345: {said}"]
     assert format_markdown([asking]).splitlines()[-1] == f"toy-bert, pretrained: {note_of(13)}"
     item = "no stronger penalty than those offered is asked for by dev"
     assert dict(checklist([asking]))[item] is False

@@ -6,14 +6,16 @@ from dataclasses import replace
 import pytest
 
 from probes.errors import ResultError
+from probes.report.penalty import penalty_note
 from probes.report.table import sparkline
 from probes.study.curve import Curve
 from probes.study.curves import Curves, read_curve, read_results
 
 
 def test_print_shows_layers_intervals_controls_and_floors(curve):
-    title, header, *rows, floors = str(curve).splitlines()
+    title, header, *rows, floors, note = str(curve).splitlines()
     record = curve.record
+    assert note == penalty_note(record), "dev of this toy asks for more"
     assert title == f"pos, toy-bert, pretrained, run {record.run_id[:6]}  {sparkline(curve.accuracy)}"
     assert header.split() == ["layer", "accuracy", "95", "%", "interval", "word_type", "selectivity", "dev", "gap"]
     assert [row.split()[0] for row in rows] == ["emb", *map(str, range(1, 13))]
