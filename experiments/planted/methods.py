@@ -8,6 +8,7 @@ from readings import LAYERS
 
 import probes
 from probes.planted import NUM_BLOCKS, PLANTINGS
+from probes.result import Finding
 
 PREFIX = "planted:"
 
@@ -17,8 +18,7 @@ def expected_layers(results: Path) -> Iterator[dict[str, Any]]:
     for one in probes.read_analyses("planted_mix", results):
         name = one.config["encoder"]["name"].removeprefix(PREFIX)
         (found,) = one.select(metric="expected_layer", split="dev", at={"score": "accuracy"})
-        bounds = {"value": found.value, "low": found.low, "high": found.high}
-        yield {"encoder": name, "written": PLANTINGS[name].written, **bounds}
+        yield {"encoder": name, "written": PLANTINGS[name].written, **_with_interval("value", found)}
 
 
 def tree_rows(results: Path) -> Iterator[dict[str, Any]]:
@@ -33,9 +33,7 @@ def tree_rows(results: Path) -> Iterator[dict[str, Any]]:
                 "encoder": "untrained" if twin else name,
                 "layer": layer,
                 "is_there": twin is None and PLANTINGS[name].has_tree(layer),
-                "uuas": found.value,
-                "low": found.low,
-                "high": found.high,
+                **_with_interval("uuas", found),
                 "chain": chain.value,
             }
 
@@ -49,10 +47,12 @@ def use_rows(results: Path) -> Iterator[dict[str, Any]]:
                 "encoder": name,
                 "is_used": PLANTINGS[name].is_used,
                 "edited": found.at["edited"],
-                "effect": found.value,
-                "low": found.low,
-                "high": found.high,
+                **_with_interval("effect", found),
             }
+
+
+def _with_interval(name: str, found: Finding) -> dict[str, float | None]:
+    return {name: found.value, "low": found.low, "high": found.high}
 
 
 def erasure_rows(results: Path) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Many curves as one table of scores."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from probes.config import CorpusConfig, EncoderConfig, FitConfig, Settings, TaskConfig
@@ -85,9 +85,16 @@ def panels(records: Sequence[Kept]) -> dict[str, list[Kept]]:
 
     Two encoders do not stand side by side: only a twin of the same shape says what an encoder's curve is worth.
     """
+    by_task: dict[str, list[Kept]] = {}
+    for record in records:
+        by_task.setdefault(record.task, []).append(record)
+    differing = {task: _differing(part) for task, part in by_task.items()}
+    has_methods = len({one.method for one in records if isinstance(one, Analysis)}) > 1
     asked: dict[str, list[Kept]] = {}
     for record in records:
-        asked.setdefault(_question(record, records), []).append(record)
+        method = [record.method] if isinstance(record, Analysis) and has_methods else []
+        settings = (_shown(section, key, _setting(record, section, key)) for section, key in differing[record.task])
+        asked.setdefault(", ".join([record.task, *method, *settings]), []).append(record)
     return asked
 
 
@@ -101,42 +108,26 @@ def questions(records: Sequence[Kept]) -> Iterator[tuple[str, str, list[Kept]]]:
             yield experiment, name, part
 
 
-def _question(record: Record | Analysis, records: Sequence[Record | Analysis]) -> str:
-    def differ(read: Callable[[Record | Analysis], Any]) -> bool:
-        return len({read(one) for one in records if one.task == record.task}) > 1
-
-    parts = [record.task]
-    if isinstance(record, Analysis):
-        others = {one.method for one in records if isinstance(one, Analysis)}
-        parts += [record.method] if len(others) > 1 else []
-    for section, key in ASIDE:
-        if differ(lambda one, section=section, key=key: _setting(one, section, key)):
-            parts.append(str(_setting(record, section, key) or "default"))
-    for section, key in FITS:
-        if differ(lambda one, section=section, key=key: _hashable(_setting(one, section, key))):
-            parts.append(_shown(key, _setting(record, section, key)))
-    return ", ".join(parts)
-
-
-def _hashable(value: Any) -> Any:
-    """A list of a record's JSON and the tuple of its default are the same."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _shown(key: str, value: Any) -> str:
-    """A setting of a fit; the kind of probe speaks for itself.
-
-    >>> _shown("l2", (1e-06, 0.0001))
-    'l2 1e-06 0.0001'
-    """
-    text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str("default" if value is None else value)
-    return text if key == "probe" else f"{key} {text}"
+def _differing(records: Sequence[Record | Analysis]) -> list[tuple[str, str]]:
+    """The settings, of those that make another question, in which these are not alike."""
+    asked = (*ASIDE, *FITS)
+    return [(section, key) for section, key in asked if len({_setting(one, section, key) for one in records}) > 1]
 
 
 def _setting(record: Record | Analysis, section: str, key: str) -> Any:
     """A setting of a run; of one that is older than the setting its default, which is what it was run with."""
-    fields = SETTINGS[section].model_fields
-    return record.config.get(section, {}).get(key, fields[key].default)
+    value = record.config.get(section, {}).get(key, SETTINGS[section].model_fields[key].default)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _shown(section: str, key: str, value: Any) -> str:
+    """A setting in the name of a question; of a fit with its key, but for the kind of probe.
+
+    >>> _shown("fit", "l2", (1e-06, 0.0001)), _shown("fit", "probe", "mlp"), _shown("encoder", "word", None)
+    ('l2 1e-06 0.0001', 'mlp', 'default')
+    """
+    text = " ".join(map(str, value)) if isinstance(value, tuple) else str("default" if value in (None, "") else value)
+    return f"{key} {text}" if section == "fit" and key != "probe" else text
 
 
 def tested_controls(record: Record) -> tuple[str, ...]:
