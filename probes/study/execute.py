@@ -12,6 +12,7 @@ from probes.fit.fit import fit_questions
 from probes.fit.question import Question
 from probes.result import Record, read_record, save_outcomes, write_record
 from probes.study.assemble import PACKAGE_VERSION, assemble
+from probes.study.beside import encoders_beside
 from probes.study.clock import Clock
 from probes.study.collect import Fitted, collect
 from probes.study.curve import Curve
@@ -29,13 +30,14 @@ Notify = Callable[[str], None]
 
 
 def execute_together(
-    steps: Sequence[Step], known: Materials, *, refresh: bool, notify: Notify
+    steps: Sequence[Step], known: Materials, *, later: Sequence[Step] = (), refresh: bool, notify: Notify
 ) -> Iterator[tuple[Step, Curve]]:
     """The curves of runs that share a cache: read where their files are there and still hold, else fitted in one
     stack and written.
 
-    `known` keeps corpora that were read, with their hashes, for the runs to come. A run that cannot be asked
-    raises its error after the runs before it are written.
+    `known` keeps corpora that were read, with their hashes, for the runs to come. Where states have to be computed,
+    the caches of those `later` runs that read the same texts with the same encoder are filled in the same pass. A run
+    that cannot be asked raises its error after the runs before it are written.
     """
     from probes.encoder.extract import extract  # here: a cache that was adopted is probed without transformers
     from probes.encoder.load import load_encoder
@@ -59,7 +61,9 @@ def execute_together(
     if not missing:
         return
     with clock.measure("encode"):
-        cache = extract(encoder, material.corpus, unit, notify=notify)
+        to_come = [step.run for step in later if refresh or not step.is_written]
+        also = encoders_beside(encoder, run, to_come)
+        cache = extract(encoder, material.corpus, unit, also=also, notify=notify)
     notify(f"{run.slug}: {cache.manifest.unit} states of {len(cache.layers)} layers in {clock.seconds['encode']:.1f} s")
     yield from _fit_and_write(missing, cache, material, clock, notify)
     if run.cache.keep == "pretrained" and run.encoder.twin is not None:

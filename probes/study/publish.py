@@ -51,7 +51,7 @@ def run_steps(
     known: Materials = {}
     return _run(
         steps,
-        lambda together: execute_together(together, known, refresh=refresh, notify=notify),
+        lambda together, later: execute_together(together, known, later=later, refresh=refresh, notify=notify),
         lambda curves: _publish(steps, curves, results),
         finished,
     )
@@ -69,7 +69,7 @@ def run_analyses(
     known: Materials = {}
     return _run(
         steps,
-        lambda together: analyse_together(together, known, refresh=refresh, notify=notify),
+        lambda together, later: analyse_together(together, known, refresh=refresh, notify=notify),
         lambda made: _publish_analyses(steps, made, results),
         lambda step, made: finished(step, made.analysis),
     )
@@ -77,15 +77,20 @@ def run_analyses(
 
 def _run(
     steps: Sequence[Step],
-    make: Callable[[Sequence[Step]], Iterable[tuple[Step, Made]]],
+    make: Callable[[Sequence[Step], Sequence[Step]], Iterable[tuple[Step, Made]]],
     publish: Callable[[list[Made]], Any],
     finished: Callable[[Step, Made], None],
 ) -> Any:
-    """Make what each step asks for, those of one cache together; publish it in the order of the steps."""
+    """Make what each step asks for, those of one cache together; publish it in the order of the steps.
+
+    `make` is given the steps of one cache, and those that come after them.
+    """
     done: dict[int, Made] = {}
     try:
-        for numbers in share_caches(steps):
-            for step, made in make([steps[number] for number in numbers]):
+        groups = share_caches(steps)
+        for position, numbers in enumerate(groups):
+            later = [steps[number] for group in groups[position + 1 :] for number in group]
+            for step, made in make([steps[number] for number in numbers], later):
                 done[next(number for number in numbers if steps[number] is step)] = made
                 finished(step, made)
     except BaseException:

@@ -77,12 +77,13 @@ def test_whole_experiment_says_little_and_nothing_of_its_libraries(settings, stu
     assert done.returncode == 0, done.stderr
     said, shown = done.stderr.splitlines(), done.stdout.splitlines()
     assert [line.split(" in ")[0] for line in said] == ["toy-bert: word states of 13 layers", "toy-bert: pos fitted"]
-    assert "\n".join(shown[:16]) == str(study.curves["pretrained"]), "the scores of another process, to the digit"
+    expected = str(study.curves["pretrained"]).splitlines()
+    assert shown[: len(expected)] == expected, "the scores of another process, to the digit"
     assert shown[-1].startswith("written: results/tables/layer_pos.md, results/tables/layer_pos.csv, ")
     assert "; W&B: wandb/offline-run-" in shown[-1]
     assert shown[-1].endswith(" s")
     assert shown[0].endswith(sparkline(study.curves["pretrained"].accuracy))
-    assert len(said) + len(shown) < 20
+    assert len(shown) - len(expected) < 4
 
 
 def test_several_curves_are_a_line_each(settings, study, copy, capsys):

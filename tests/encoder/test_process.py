@@ -133,7 +133,7 @@ import os
 import sys
 from pathlib import Path
 import torch
-from probes.encoder import make
+from probes.encoder import one_pass
 from probes.encoder.extract import extract
 from probes.encoder.load import load_encoder
 from probes.config import EncoderConfig
@@ -144,11 +144,11 @@ def tell(*values):
     os.write(1, (" ".join(map(str, values)) + chr(10)).encode())
 # What is registered first is called last: here everything has been left that will be.
 atexit.register(lambda: tell("left", not torch.distributed.is_initialized()))
-join = make.Making.join
+join = one_pass.Pass.join
 def note(self, rank, num_processes):
     join(self, rank, num_processes)
-    tell("share", rank, num_processes, len(self.mine), len(self.plan.windows))
-make.Making.join = note
+    tell("share", rank, num_processes, len(self.mine), len(self.makings[0].plan.windows))
+one_pass.Pass.join = note
 encoder = load_encoder(EncoderConfig(name=sys.argv[2], batch_pieces=64))
 cache = extract(encoder, make_corpus(size=103), "word", folder=Path(sys.argv[3]))
 index = cache.index("train")

@@ -15,9 +15,9 @@ import torch
 
 from probes.cache import Cache, list_caches, lock_cache
 from probes.cache.home import working_folder
+from probes.encoder.batch import PlannedBatches
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
-from probes.encoder.predict import PlannedBatches
 from probes.errors import CacheError
 from tests.toy import make_corpus
 

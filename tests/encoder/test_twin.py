@@ -137,6 +137,15 @@ def test_pooler_of_a_twin_is_drawn_anew(load: Load) -> None:
     assert new(["the dog"]).pooler_output is not None
 
 
+@pytest.mark.parametrize("kind", ["untrained", "random_blocks", "kept_norms"])
+def test_a_twin_is_the_same_below_its_pooler_without_one(load: Load, kind: str) -> None:
+    with_pooler, without = (load(pooler=pooler, twin={"kind": kind}) for pooler in (True, False))
+    expected = parameters(without)
+    found = {name: part for name, part in parameters(with_pooler).items() if not name.startswith("pooler.")}
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(part, expected[name]) for name, part in found.items())
+
+
 def test_twin_that_would_equal_its_encoder_is_refused(twin: FrozenEncoder, load: Load, tmp_path: Path) -> None:
     """A checkpoint that is itself the twin of seed 0: drawing seed 0 again changes nothing."""
     twin.model.save_pretrained(tmp_path)
