@@ -90,6 +90,7 @@ def plan(encoder: str, results: Path) -> Iterator[Job]:
         ("layer_norms.py", ()),
         ("planted/score.py", ()),
         ("multiverse/claims.py", asked),
+        ("multiverse/resampling_unit.py", ()),
         ("reproduction/exact.py", ()),
         ("reproduction/compare.py", asked),
         ("report", ()),

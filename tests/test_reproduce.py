@@ -32,10 +32,11 @@ def test_every_experiment_is_planned_once_and_with_the_encoder_that_was_asked_fo
     asked = {job.name for job in jobs if "encoder.name=bert-large-uncased" in job.command}
     free = {path.stem for path in files if path.parent.name != "planted"} - reproduce.OWN_ENCODER
     assert asked == free
-    assert names[-7:] == [
+    assert names[-8:] == [
         "layer_norms.py",
         "planted/score.py",
         "multiverse/claims.py",
+        "multiverse/resampling_unit.py",
         "reproduction/exact.py",
         "reproduction/compare.py",
         "report",

@@ -25,9 +25,7 @@ def build_twin(pretrained: PreTrainedModel, config: TwinConfig) -> PreTrainedMod
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.seed, "encoder.twin"))
-        twin = _draw(pretrained)
-        if config.kind == "kept_norms":
-            _redraw_as_published(twin)
+        twin = _draw(pretrained, config.kind)
     left = unchanged_parameters(twin, pretrained)
     if left:
         raise EncoderError(
@@ -44,14 +42,20 @@ def build_twin(pretrained: PreTrainedModel, config: TwinConfig) -> PreTrainedMod
     return twin
 
 
-def _draw(pretrained: PreTrainedModel) -> PreTrainedModel:
+def _draw(pretrained: PreTrainedModel, kind: str) -> PreTrainedModel:
     """A model of the same configuration; a pooler is drawn last, so that below it a twin is the same without one."""
+
+    def draw(**options: bool) -> PreTrainedModel:
+        twin = AutoModel.from_config(pretrained.config, dtype=pretrained.dtype, **options)
+        if kind == "kept_norms":
+            _redraw_as_published(twin)
+        return twin
+
     has_choice = "add_pooling_layer" in signature(type(pretrained).__init__).parameters
-    options = {"add_pooling_layer": False} if has_choice else {}
-    bare = AutoModel.from_config(pretrained.config, dtype=pretrained.dtype, **options)
+    bare = draw(**({"add_pooling_layer": False} if has_choice else {}))
     if not has_choice or getattr(pretrained, "pooler", None) is None:
         return bare
-    whole = AutoModel.from_config(pretrained.config, dtype=pretrained.dtype, add_pooling_layer=True)
+    whole = draw(add_pooling_layer=True)
     whole.load_state_dict(bare.state_dict(), strict=False)
     return whole
 
