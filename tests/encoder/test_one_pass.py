@@ -14,6 +14,7 @@ from probes.encoder.load import load_beside
 from probes.errors import EncoderError
 from probes.types import Unit
 from tests.toy import make_corpus
+from tests.watch import fail_after, watch_texts
 
 Load = Callable[..., FrozenEncoder]
 CORPUS = make_corpus(size=24)
@@ -34,14 +35,7 @@ def names(folder: Path) -> set[str]:
 @pytest.fixture
 def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Texts in each forward pass of any encoder."""
-    counts, forward = [], FrozenEncoder.forward
-
-    def count(self: FrozenEncoder, batch: Any, **settings: Any) -> Any:
-        counts.append(len(batch["input_ids"]))
-        return forward(self, batch, **settings)
-
-    monkeypatch.setattr(FrozenEncoder, "forward", count)
-    return counts
+    return watch_texts(monkeypatch)
 
 
 @pytest.mark.parametrize("unit", VECTORS)
@@ -75,12 +69,12 @@ def test_batches_that_one_cache_has_are_computed_for_the_others_alone(
 ) -> None:
     cls, mean = load(batch_pieces=16, sentence="cls"), load(batch_pieces=16, sentence="mean")
     expected = [contents(extract(one, CORPUS, "sentence", folder=tmp_path / "whole")) for one in (cls, mean)]
-    stop_after(cls, 1000 if is_whole else 20)
+    fail_after(cls, 1000 if is_whole else 20)
     try:
         extract(cls, CORPUS, "sentence", folder=tmp_path / "cut")
     except RuntimeError:
         assert not is_whole
-    cls.model.__dict__.pop("forward")
+    del cls.model.__dict__["forward"]
     messages: list[str] = []
     forwards.clear()
     extract(mean, CORPUS, "sentence", also=[cls], folder=tmp_path / "cut", notify=messages.append)
@@ -91,25 +85,13 @@ def test_batches_that_one_cache_has_are_computed_for_the_others_alone(
     assert len(messages) == (0 if is_whole else 1), "how many batches of [CLS] are there already"
 
 
-def stop_after(encoder: FrozenEncoder, calls: int) -> None:
-    forward, made = encoder.model.forward, []
-
-    def count(*args: Any, **given: Any) -> Any:
-        made.append(1)
-        if len(made) > calls:
-            raise RuntimeError("stop")
-        return forward(*args, **given)
-
-    encoder.model.__dict__["forward"] = count
-
-
 def test_a_pass_that_is_broken_off_goes_on_for_every_cache(load: Load, forwards: list[int], tmp_path: Path) -> None:
     first, *others = (load(batch_pieces=16, **vector) for vector in VECTORS["word"])
     expected = [contents(extract(one, CORPUS, "word", folder=tmp_path / "whole")) for one in (first, *others)]
-    stop_after(first, 20)
+    fail_after(first, 20)
     with pytest.raises(RuntimeError, match="stop"):
         extract(first, CORPUS, "word", also=others, folder=tmp_path / "cut")
-    first.model.__dict__.pop("forward")
+    del first.model.__dict__["forward"]
     assert names(tmp_path / "cut") == set(), "after an error no folder looks like a cache"
     forwards.clear()
     messages: list[str] = []

@@ -20,6 +20,7 @@ from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
 from probes.errors import CacheError
 from tests.toy import make_corpus
+from tests.watch import fail_after
 
 Load = Callable[..., FrozenEncoder]
 CORPUS = make_corpus(size=24)
@@ -145,26 +146,13 @@ def test_batch_that_was_damaged_meanwhile_is_computed_again(
     written = int(np.flatnonzero(content[2000:])[0]) + 2000
     content[written] ^= 1
     states.write_bytes(content.tobytes())
-    encoder.model.__dict__["forward"] = type(encoder.model).forward.__get__(encoder.model)
+    del encoder.model.__dict__["forward"]
     first = set(computed[:-1])
     computed.clear()
     cache = extract(encoder, CORPUS, "word", folder=tmp_path / "cut", notify=lambda message: None)
     assert len(first & set(computed)) == 1
     assert len(computed) == len(calls) - len(first) + 1
     assert contents(cache) == expected
-
-
-def fail_after(encoder: FrozenEncoder, calls: int) -> None:
-    """Make a forward pass raise after so many."""
-    forward, made = encoder.model.forward, []
-
-    def count(*args: Any, **given: Any) -> Any:
-        made.append(1)
-        if len(made) > calls:
-            raise RuntimeError("stop")
-        return forward(*args, **given)
-
-    encoder.model.__dict__["forward"] = count
 
 
 def test_file_size_limit_in_the_middle_is_one_message_and_loses_nothing(

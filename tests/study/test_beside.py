@@ -6,13 +6,13 @@ import yaml
 from probes.cache import list_caches
 from probes.cache.home import remove_cache
 from probes.config import Experiment, parse
-from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.load import load_encoder
 from probes.errors import EncoderError
 from probes.study.beside import encoders_beside
 from probes.study.plan import plan
 from probes.study.publish import run_steps
 from tests.toy import call_probes
+from tests.watch import watch_texts
 
 pytestmark = pytest.mark.usefixtures("no_report")
 TWIN = {"kind": "untrained", "seed": 0}
@@ -23,14 +23,7 @@ def forwards(monkeypatch, tmp_path):
     """Texts in each forward pass of any encoder; caches in a home of the test."""
     monkeypatch.setenv("PROBES_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    counts, forward = [], FrozenEncoder.forward
-
-    def count(self, batch, **settings):
-        counts.append(len(batch["input_ids"]))
-        return forward(self, batch, **settings)
-
-    monkeypatch.setattr(FrozenEncoder, "forward", count)
-    return counts
+    return watch_texts(monkeypatch)
 
 
 def settings(encoder, grid, **base):

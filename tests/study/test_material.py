@@ -7,9 +7,9 @@ import pytest
 import probes
 from probes.config import CorpusConfig, parse
 from probes.config.experiment import Experiment
-from probes.encoder.frozen import FrozenEncoder
 from probes.errors import CorpusError
 from probes.study.material import describe, read_sentences
+from tests.watch import watch_texts
 
 WORDS = ("pos", "head_direction", "feats.Number", "dependency_label", "dependency_edge")
 SENTENCES = ("root_tense", "subject_number", "attribute.tense")
@@ -30,14 +30,7 @@ def make_experiment(encoder: Path, tasks, **corpus) -> Experiment:
 @pytest.fixture
 def read_texts(monkeypatch):
     """How many texts went through the encoder in each forward pass."""
-    counts, forward = [], FrozenEncoder.forward
-
-    def count(self, batch, **settings):
-        counts.append(len(batch["input_ids"]))
-        return forward(self, batch, **settings)
-
-    monkeypatch.setattr(FrozenEncoder, "forward", count)
-    return counts
+    return watch_texts(monkeypatch)
 
 
 @pytest.mark.usefixtures("no_report")
