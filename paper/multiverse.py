@@ -100,3 +100,14 @@ def _moves(row: Mapping[str, Any]) -> str:
     counts = sorted(row["by_choice"][row["moved_by"]].items(), key=lambda one: one[1][0] / one[1][1])
     ends = (f"{escape(SHORT_CHOICE.get(value, value))}: {_share(*count)}" for value, count in (counts[0], counts[-1]))
     return ", ".join(ends)
+
+
+def unit_numbers(kept: Kept) -> Numbers:
+    """Standard errors of part of speech by what is resampled, and the pairs of layers that are told apart."""
+    for one in kept.json("multiverse/unit-layer_pos.json"):
+        key = "unit.twin" if "untrained" in one["curve"] else "unit"
+        if key == "unit.twin" and "seed 0" not in one["curve"]:
+            continue
+        for unit in one["units"]:
+            yield f"{key}.{unit['unit']}", f"{100 * min(unit['standard_error']):.2f}"
+            yield f"{key}.{unit['unit']}.apart", f"{unit['told_apart']} of {unit['pairs']}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from curves import drop_numbers, gap_numbers, layer_numbers, penalty_numbers
 from kept import MINILM, Kept, Numbers, percents
-from multiverse import claims_numbers
+from multiverse import claims_numbers, unit_numbers
 
 import probes
 
@@ -35,6 +35,8 @@ def encode_numbers(kept: Kept) -> Numbers:
     unit = kept.json("benchmarks/precision.json")["units"]["[CLS], sentence length"]["accuracy"]
     apart = max(abs(one - other) for one, other in zip(unit["float32"], unit["bfloat16"], strict=True))
     yield "precision.cls", f"{100 * apart:.1f}"
+    times = kept.json("benchmarks/vectors.json")["times_as_fast"].values()
+    yield "vectors.times", f"{min(times):.1f} to {max(times):.1f}"
 
 
 def fit_numbers(kept: Kept) -> Numbers:
@@ -192,6 +194,7 @@ NUMBERS: tuple[Callable[[Kept], Numbers], ...] = (
     norm_numbers,
     planted_numbers,
     claims_numbers,
+    unit_numbers,
     exact_numbers,
     verdict_numbers,
 )
