@@ -73,6 +73,7 @@ def draw_curves(records: Sequence[Record], path: Path, *, columns: Literal[1, 2]
         for axes, (name, part) in zip(every, asked.items(), strict=False):
             title = fill(name, TITLE_WIDTH) if len(asked) > 1 else f"{name}: {part[0].config['encoder']['name']}"
             _draw_panel(axes, part, title, is_narrow=len(asked) > 1)
+        _share_heights(every, [part[0].task for part in asked.values()])
         for axes in every[len(asked) :]:
             axes.set_axis_off()
         _name_axes(figure, every)
@@ -124,6 +125,15 @@ def _name_axes(figure: "Figure", every: Sequence["Axes"]) -> None:
     else:
         figure.supxlabel(x, fontsize=8)
         figure.supylabel(y, fontsize=8)
+
+
+def _share_heights(every: Sequence["Axes"], tasks: Sequence[str]) -> None:
+    """Panels of one task, which differ in vector, corpus or fit, have one scale: they are there to be compared."""
+    for task in dict.fromkeys(tasks):
+        own = [axes for axes, asked in zip(every, tasks, strict=False) if asked == task]
+        ends = [axes.get_ylim() for axes in own]
+        for axes in own:
+            axes.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
 
 
 def _draw_panel(axes: "Axes", records: Sequence[Record], title: str, *, is_narrow: bool) -> None:

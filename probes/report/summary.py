@@ -31,7 +31,11 @@ def summary_row(name: str, records: Sequence[Record]) -> tuple[str, ...]:
         (score for score in main.select(layer=None) if _is_floor_of_task(main, score)), key=lambda one: one.value or 0
     )
     others = [one for one in others if one.config["encoder"].get("twin") and layer < len(one.layers)]
-    twins = [percent(one.select(variant="task", layer=layer)[0].value) for one in others]
+    twins: dict[str, list[str]] = {}
+    for one in others:
+        kind = one.config["encoder"]["twin"]["kind"].replace("_", " ")
+        twins.setdefault(kind, []).append(percent(one.select(variant="task", layer=layer)[0].value))
+    names = [f"{kind} " if len(twins) > 1 else "" for kind in twins]
     controls = [f"{one} {percent(main.select(variant=one, layer=layer)[0].value)}" for one in tested_controls(main)]
     capacity = main.select(variant="permuted", layer=layer, split="train", draw=0)
     controls += [f"permuted, on train {percent(score.value)}" for score in capacity]
@@ -47,7 +51,7 @@ def summary_row(name: str, records: Sequence[Record]) -> tuple[str, ...]:
         percent(main.select(variant="task", layer=0)[0].value),
         f"{main.layers[layer]}: {percent(best.value)} {interval(best)}",
         percent(best.detectable),
-        ", ".join(twins) or "-",
+        "; ".join(kind + ", ".join(values) for kind, values in zip(names, twins.values(), strict=True)) or "-",
         ", ".join(controls) or "-",
         ", ".join(at_best) or "-",
     )

@@ -108,6 +108,27 @@ def test_titles_of_panels_that_name_an_encoder_are_beside_each_other(records, tm
     assert "".join(figure.axes[1].get_title(loc="left").split()) == f"dependency_label,{names[0]}"
 
 
+def test_panels_of_one_task_have_one_scale_and_others_their_own(records, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kw: figures.append(self))
+    (record, *_) = records
+    low = quarter(record)
+    mlp = {**record.config, "fit": {**record.config["fit"], "probe": "mlp"}}
+    xpos = {**record.config, "task": {**record.config["task"], "name": "xpos"}}
+    draw_curves([record, *(low.model_copy(update={"config": one}) for one in (mlp, xpos))], tmp_path / "one.svg")
+    first, second, third = (axes.get_ylim() for axes in figures[0].axes)
+    assert first == second
+    assert third[1] < first[1] / 2
+
+
+def quarter(record):
+    """A curve, and all beside it, a quarter as high."""
+    scores = [
+        one.model_copy(update={"value": (one.value or 0) / 4, "low": None, "high": None}) for one in record.scores
+    ]
+    return record.model_copy(update={"scores": tuple(scores)})
+
+
 @pytest.mark.parametrize(("columns", "inches"), [(1, 3.35), (2, 6.95)])
 def test_a_figure_is_as_wide_as_the_columns_of_a_paper(records, tmp_path, columns, inches):
     path = draw_curves(records, tmp_path / "one.pdf", columns=columns)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from probes.report.figure import draw_curves
+from probes.report.summary import SUMMARY, summary_row
 from probes.report.table import format_markdown
 from probes.result.frame import panels
 
@@ -52,6 +53,18 @@ def test_markdown_has_a_row_and_a_section_for_each_question(records):
     assert cells["untrained"] == f"{100 * at_best:.1f}"
     assert cells["official"] == "-"
     assert cells["detectable"] == f"{100 * best.detectable:.1f}"
+
+
+def test_twins_of_several_kinds_are_named(study):
+    main, *twins = (curve.record for curve in study.curves)
+    encoder = twins[1].config["encoder"]
+    kept = {**twins[1].config, "encoder": {**encoder, "twin": {**encoder["twin"], "kind": "kept_norms"}}}
+    column = SUMMARY.index("untrained")
+    at_best = [100 * twin.select(variant="task", layer=main.best_layer)[0].value for twin in twins]
+    one, other, last = (f"{value:.1f}" for value in at_best)
+    assert summary_row("pos", [main, *twins])[column] == f"{one}, {other}, {last}"
+    mixed = [main, twins[0], twins[1].model_copy(update={"config": kept}), twins[2]]
+    assert summary_row("pos", mixed)[column] == f"untrained {one}, {last}; kept norms {other}"
 
 
 def test_one_question_has_no_summary(records):
