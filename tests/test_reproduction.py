@@ -92,6 +92,8 @@ def test_order_wants_intervals_apart(modules):
     near = order(found, lower="dependency_arc_label", higher="pos")
     assert near.shown == "0.25 [0.24, 0.26] and 0.25 [0.23, 0.26]"
     assert not near.held
+    assert near.twins == "undefined", "no block of theirs gains anything"
+    assert order(found, lower="pos", higher="dependency_label").twins == "0.12 or undefined"
     moved = [[move(one) if one.task == "pos" else one for one in found[0]]]
     assert order(moved, lower="dependency_arc_label", higher="pos").held
     assert not order(moved, lower="pos", higher="dependency_arc_label").held
@@ -151,8 +153,10 @@ def test_tree_rank_perceptron_code_and_heads_are_decided_by_the_runs_that_are_th
         "at layer 2, " in decide.tree([[own.model_copy(update={"notes": notes})]], rank=64, best_between=[0, 1]).shown
     )
     assert not decide.rank([runs("structure")], rank=8, within=0.02).held
-    assert decide.rank([runs("structure")], rank=8, within=0.5).held
-    assert decide.selective([runs("sweep")], at_most_better=0.03, at_least_less_selective=0.1).held
+    low = decide.rank([runs("structure")], rank=8, within=0.5)
+    assert (low.held, low.twins) == (True, "0.408 to 0.414")
+    perceptron = decide.selective([runs("sweep")], at_most_better=0.03, at_least_less_selective=0.1)
+    assert (perceptron.held, perceptron.twins) == (True, "13.2 to 14.0")
     assert not decide.selective([runs("sweep")], at_most_better=0.001, at_least_less_selective=0.1).held
     code = decide.shorter_code([runs("online")])
     assert code.held

@@ -83,7 +83,10 @@ def order(found: Sequence[Sequence[Found]], *, lower: str, higher: str) -> Decis
     first, second = (_expected(_own(found, task)) for task in (lower, higher))
     if None in (first.high, second.low):
         raise NotThereError("an expected layer where nothing is gained")
-    return Decision(first.high < second.low, f"{_interval(first)} and {_interval(second)}")
+    of_twins = [_expected(twin).value for task in (lower, higher) for twin in _twins(found, task)]
+    defined = [value for value in of_twins if value is not None]
+    shown = [*([_range(defined, 2)] if defined else []), *(["undefined"] if len(defined) < len(of_twins) else [])]
+    return Decision(first.high < second.low, f"{_interval(first)} and {_interval(second)}", " or ".join(shown))
 
 
 def _expected(analysis: Analysis) -> Finding:
@@ -116,7 +119,9 @@ def rank(found: Sequence[Sequence[Found]], *, rank: int, within: float) -> Decis
     full = _uuas(analysis, max(map(int, analysis.notes["ranks"])))
     some = _uuas(analysis, rank, layer=full.layer)
     layer = analysis.layers[full.layer]
-    return Decision(full.value - some.value <= within, f"{some.value:.3f} and {full.value:.3f} at layer {layer}")
+    twins = [_uuas(twin, rank, layer=full.layer).value for twin in _twins(found, "tree_distance")]
+    shown = f"{some.value:.3f} and {full.value:.3f} at layer {layer}"
+    return Decision(full.value - some.value <= within, shown, _range(twins, 3))
 
 
 def _uuas(analysis: Analysis, rank: int, *, layer: int | None = None) -> Any:
@@ -133,15 +138,18 @@ def selective(found: Sequence[Sequence[Found]], *, at_most_better: float, at_lea
     dev = analysis.select(variant="task", metric="accuracy", at=full, split="dev")
     layer = max(dev, key=lambda one: one.value or 0).layer
     sizes = [one.at["hidden"] for one in analysis.select(variant="task", metric="accuracy", at={"axis": "hidden"})]
-    read = {
-        (name, variant): analysis.select(variant=variant, metric="accuracy", layer=layer, at=where)[0].value
-        for name, where in {"linear": full, "mlp": {"axis": "hidden", "hidden": max(sizes)}}.items()
-        for variant in ("task", "selectivity")
-    }
-    better = read["mlp", "task"] - read["linear", "task"]
-    less = read["linear", "selectivity"] - read["mlp", "selectivity"]
+
+    def gained(run: Analysis, variant: str) -> float:
+        linear, perceptron = (
+            run.select(variant=variant, metric="accuracy", layer=layer, at=where)[0].value or 0
+            for where in (full, {"axis": "hidden", "hidden": max(sizes)})
+        )
+        return perceptron - linear
+
+    better, less = gained(analysis, "task"), -gained(analysis, "selectivity")
     shown = f"{100 * better:+.1f} points of accuracy, {-100 * less:+.1f} of selectivity at layer {layer}"
-    return Decision(better <= at_most_better and less >= at_least_less_selective, shown)
+    twins = [100 * gained(twin, "task") for twin in _twins(found)]
+    return Decision(better <= at_most_better and less >= at_least_less_selective, shown, _range(twins, 1))
 
 
 def shorter_code(found: Sequence[Sequence[Found]]) -> Decision:
