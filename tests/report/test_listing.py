@@ -66,10 +66,10 @@ def test_terminal_shows_the_first_panel():
     lines = [line.split() for line in format_analysis(make([LAYERS], FOUND)).splitlines()]
     assert lines == [
         ["m", "of", "pos,", "x,", "pretrained:", "bits", "of", "it"],
-        ["layer", "task", "control", "chain"],
+        ["layer", "task", "control"],
         ["emb", "50.0", "[40.0,", "60.0]"],
         ["1", "75.0", "20.0"],
-        ["-", "25.0"],
+        ["floors:", "chain", "25.0"],
     ]
 
 
@@ -77,10 +77,33 @@ def test_markdown_has_a_column_for_each_line_of_each_encoder():
     analyses = [make([LAYERS], FOUND, notes={"left out": 3}), make([LAYERS], FOUND[:2], twin=TWIN)]
     lines = format_listing(analyses).splitlines()
     assert "### bits of it" in lines
-    assert "| layer | task, pretrained | control, pretrained | chain, pretrained | task, untrained 0 |" in lines
-    assert "| emb | 50.0 [40.0, 60.0] |  |  | 50.0 [40.0, 60.0] |" in lines
-    assert "| - |  |  | 25.0 |  |" in lines
+    assert "| layer | task, pretrained | control, pretrained | task, untrained 0 |" in lines
+    assert "| emb | 50.0 [40.0, 60.0] |  | 50.0 [40.0, 60.0] |" in lines
+    assert "Floors: chain 25.0." in lines
     assert "pretrained: left out: 3." in lines
+
+
+@pytest.mark.parametrize(
+    ("of_twin", "text"),
+    [(0.25, "Floors: chain 25.0."), (0.125, "Floors: chain 25.0 (pretrained), chain 12.5 (untrained 0).")],
+)
+def test_a_floor_is_said_once_where_every_encoder_has_it(of_twin, text):
+    analyses = [make([LAYERS], FOUND), make([LAYERS], [*FOUND[:2], row("chain", of_twin)], twin=TWIN)]
+    assert text in format_listing(analyses).splitlines()
+
+
+@pytest.mark.parametrize(("number", "are_apart"), [(6, False), (7, True)])
+def test_encoders_with_many_lines_have_a_table_each(number, are_apart):
+    panel = Panel(metric="bits", title="t", lines="kind")
+    found = {twin: [row("task", one / 8, layer=0, at={"kind": one + twin}) for one in range(number)] for twin in (0, 1)}
+    lines = format_listing([make([panel], found[0]), make([panel], found[1], twin=TWIN)]).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| emb")]
+    values = [f"{one / 8:.4g}" for one in range(number)]
+    assert rows == ([["emb", *values]] * 2 if are_apart else [["emb", *values, *values]])
+    assert ("Pretrained:" in lines, "Untrained 0:" in lines) == (are_apart, are_apart)
+    if are_apart:
+        header = lines[lines.index("Untrained 0:") + 2]
+        assert header == f"| layer | {' | '.join(f'kind {one + 1}' for one in range(number))} |"
 
 
 def test_several_tasks_have_a_section_each():
