@@ -11,7 +11,7 @@ import numpy as np
 from probes.cache.batch import block_batches, borders
 from probes.cache.home import caches_folder
 from probes.cache.identity import SCHEMA, identity_hash
-from probes.cache.lock import lock_cache, sign
+from probes.cache.lock import clear_working, lock_cache, sign
 from probes.cache.manifest import Manifest, SplitSize, hash_ids
 from probes.cache.sentence import Ids, Sentences, Words, read_sentences
 from probes.cache.source import Source, hash_states, open_sources
@@ -63,6 +63,7 @@ def adopt(
         manifest = _describe(identity, sources, indexes, corpus=ids.name if isinstance(ids, Corpus) else name)
         vocabulary = sentences.vocabulary if unit == "word" else []
         cache = _write(place, sources, indexes=indexes, manifest=manifest, vocabulary=vocabulary, notify=notify)
+    clear_working(place)
     return cache.with_corpus(ids) if isinstance(ids, Corpus) else cache
 
 

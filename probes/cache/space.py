@@ -25,6 +25,8 @@ def estimate_bytes(layouts: Mapping[str, Layout], num_sentences: int, id_bytes: 
 
 def check_space(folder: Path, needed: int) -> None:
     """Raise CacheError unless `needed` more bytes fit on the disk of `folder` and within PROBES_CACHE_LIMIT."""
+    if needed <= 0:
+        return
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(place).free
     if needed > free:

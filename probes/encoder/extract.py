@@ -17,7 +17,7 @@ from probes.encoder.one_pass import Pass
 from probes.encoder.plan import PLAN_VERSION
 from probes.encoder.predict import fill, has_several_processes
 from probes.encoder.text import Texts, encoder_input, read_texts
-from probes.errors import ConfigError
+from probes.errors import CacheError, ConfigError, EncoderError
 from probes.types import Corpus, Unit
 
 Notify = Callable[[str], None]
@@ -38,9 +38,10 @@ def extract(
     What an interrupted call has written is used, and only the rest is computed. If another process is making the
     same cache, this one waits for it and tells `notify`. Started by torchrun or SLURM as several processes, each
     computes a part. `also` are the same encoder with other vectors of a word or of a sentence (`EncoderConfig.word`
-    and `sentence`): if states have to be computed, their caches are filled from them as well, and only then is it
-    iterated. Raises ConfigError, CorpusError, EncoderError and CacheError; after an error no folder looks like a
-    cache, and what was complete stays for the next call.
+    and `sentence`): if states have to be computed, their caches are filled from them as well; where one of them has
+    no room or no type for its states, the cache that was asked for is made alone. Raises ConfigError, CorpusError,
+    EncoderError and CacheError; after an error no folder looks like a cache, and what was complete stays for the
+    next call.
     """
     if unit == "sentence" and encoder.config.length == "window":
         raise ConfigError(
@@ -62,7 +63,21 @@ def extract(
         first = next(iter(corpus.splits.values()))
         check_invariance(encoder, [encoder_input(sentence, unit) for sentence in islice(first, 64)])
         # By their places: encoders that differ in the vector of the other unit have the same cache.
-        fill(Pass(tuple({one.place: one for one in (making, *map(make, also))}.values())))
+        by_place = {making.place: making}
+        for one in map(make, also):
+            by_place.setdefault(one.place, one)
+        others = tuple(by_place.values())[1:]
+        try:
+            fill(Pass((making, *others)))
+        except (CacheError, EncoderError) as error:
+            # What another vector lacks, room or a state that fits its type, is no fault of this one. Of several
+            # processes each would have to know of it.
+            if not others or has_several_processes():
+                raise
+            notify(f"{place.name}: together with other vectors it failed, so it is made alone. It said: {error}")
+            for one in others:
+                one.give_back()
+            fill(Pass((make(encoder),)))
     clear_working(place)
     return open_cache(place).with_corpus(corpus)
 

@@ -10,7 +10,7 @@ import torch
 
 from probes.cache import CacheWriter, Layout, Manifest, SplitSize, lock_cache
 from probes.cache.home import working_folder
-from probes.cache.lock import cannot_write, sign
+from probes.cache.lock import cannot_write, clear_working, sign
 from probes.cache.manifest import hash_ids
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.plan import Plan, place_rows, plan_batches
@@ -43,16 +43,21 @@ class Making:
     writer: CacheWriter | None = field(default=None, init=False)
     _prepared: CacheWriter | None = field(default=None, init=False)
     _lock: Any = field(default=None, init=False)
+    _is_new: bool = field(default=False, init=False)
 
     @property
     def scratch(self) -> Path:
         return working_folder(self.place) / "scratch"
 
     def prepare(self) -> None:
-        """Wait for the lock; then, unless another process has made the cache, tokenise and reserve the files."""
+        """Wait for the lock; then, unless another process has made the cache, tokenise and reserve the files.
+
+        Raises CorpusError for a text that cannot be read, CacheError where there is no room.
+        """
         self._lock = lock_cache(self.place, self.notify)
         if self.place.is_dir():
             return
+        self._is_new = not working_folder(self.place).is_dir()
         sign(self.place)
         try:
             scan = read_scan(self.scratch, self.unit)
@@ -99,6 +104,11 @@ class Making:
         finally:
             if self._lock is not None:
                 self._lock.release()
+
+    def give_back(self) -> None:
+        """After `close`: free the room that was reserved, unless batches were or may have been written there."""
+        if self._is_new and self.writer is None:
+            clear_working(self.place)
 
     def _read(self, scan: Scan, rank: int = 0) -> CacheWriter:
         columns, budget = scan.columns, self.encoder.config.batch_pieces

@@ -10,6 +10,7 @@ import signal
 import sys
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -66,10 +67,11 @@ def fill(one_pass: Pass) -> None:
             one_pass.finish()
         trainer.strategy.barrier("finished")
     finally:
-        writer.stop()
-        one_pass.close()
-        # Lightning leaves the model on the CPU.
-        encoder.model.to(device)  # type: ignore[arg-type] - its stub takes no device
+        with ExitStack() as stack:  # each of them, whatever became of those before it
+            # Lightning leaves the model on the CPU.
+            stack.callback(encoder.model.to, device)  # type: ignore[arg-type] - its stub takes no device
+            stack.callback(one_pass.close)
+            stack.callback(writer.stop)
 
 
 def _leave_group() -> None:

@@ -57,10 +57,10 @@ class Scan:
 
 def read_scan(folder: Path, unit: Unit) -> Scan | None:
     """The scan that was written to a folder, read through memory maps; None if there is no whole one."""
-    path = folder / SUMMARY_NAME
-    if not path.is_file():
+    try:
+        summary = json.loads((folder / SUMMARY_NAME).read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
         return None
-    summary = json.loads(path.read_text("utf-8"))
     columns = {name: open_column(folder, name, dtype) for name, dtype in COLUMNS.items()}
     row_offsets, piece_offsets = (
         np.concatenate([[0], np.cumsum(columns[name], dtype=np.int64)]) for name in ("sentence_rows", "window_pieces")

@@ -114,10 +114,12 @@ class _Scanner:
     def finish(self, folder: Path) -> None:
         """Write the summary; it comes last, for with it the scan is whole."""
         summary = {"ids": self.ids, "vocabulary": list(self.vocabulary), "cut": self.cut, "lost": self.lost}
-        with (folder / SUMMARY_NAME).open("w", encoding="utf-8") as file:
+        unfinished = folder / f"{SUMMARY_NAME}.new"
+        with unfinished.open("w", encoding="utf-8") as file:
             json.dump(summary, file, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
+        unfinished.replace(folder / SUMMARY_NAME)
 
     def _whole(self, sentence: Sentence, encoding: Encoding, *, is_long: bool) -> Window:
         if is_long:

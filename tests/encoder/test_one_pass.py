@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from probes.cache import Cache, lock_cache
+from probes.cache import Cache, lock_cache, open_cache
+from probes.cache.home import LOCKS_NAME
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.load import load_beside
@@ -107,6 +108,8 @@ def test_vectors_of_the_other_unit_are_the_same_cache(load: Load, tmp_path: Path
     cls, mean = load(sentence="cls"), load(sentence="mean")
     extract(cls, CORPUS, "word", also=[mean], folder=tmp_path)
     assert len(names(tmp_path)) == 1
+    (cache,) = (open_cache(tmp_path / name) for name in names(tmp_path))
+    assert cache.manifest.encoder["sentence"] == "cls", "whose cache was asked for"
 
 
 def test_nothing_is_done_for_others_where_the_cache_is_there(load: Load, forwards: list[int], tmp_path: Path) -> None:
@@ -147,3 +150,38 @@ def test_a_state_that_cannot_be_stored_is_told_of_the_sentence(load: Load, tmp_p
     ):
         extract(first, CORPUS, "word", also=[last], folder=tmp_path)
     assert names(tmp_path) == set()
+
+
+def test_a_state_of_another_vector_that_cannot_be_stored_does_not_end_this_one(load: Load, tmp_path: Path) -> None:
+    cls, mean = load(sentence="cls"), load(sentence="mean", store_dtype="float16")
+    cls = replace(cls, config=cls.config.model_copy(update={"store_dtype": "float16"}))
+    expected = contents(extract(cls, CORPUS, "sentence", folder=tmp_path / "alone"))
+    told: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("probes.encoder.predict.check_states", lambda making, *rest: refuse(making, "mean"))
+        found = extract(cls, CORPUS, "sentence", also=[mean], folder=tmp_path / "both", notify=told.append)
+        with pytest.raises(EncoderError, match="no mean"):
+            extract(mean, CORPUS, "sentence", also=[cls], folder=tmp_path / "both")
+    assert contents(found) == expected
+    assert [text.split(": ", 1)[1] for text in told if "together" in text] == [
+        "together with other vectors it failed, so it is made alone. It said: There is no mean."
+    ]
+
+
+def refuse(making: Any, pooling: str) -> None:
+    if making.encoder.pooling(making.unit) == pooling:
+        raise EncoderError(f"There is no {pooling}.")
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+def test_room_for_one_cache_is_enough_for_that_one(
+    asked: int, load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [load(**vector) for vector in VECTORS["word"]]
+    alone = extract(every[asked], CORPUS, "word", folder=tmp_path / "alone")
+    size = sum(path.stat().st_size for path in alone.folder.iterdir())
+    monkeypatch.setenv("PROBES_CACHE_LIMIT", f"{1.9 * size / 1e6:.6f} MB")
+    home = tmp_path / "together"
+    found = extract(every.pop(asked), CORPUS, "word", also=every, folder=home)
+    assert contents(found) == contents(alone)
+    assert {path.name for path in home.iterdir()} == {found.folder.name, LOCKS_NAME}, "nothing else is reserved"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -117,6 +118,26 @@ def test_scan_that_was_interrupted_is_none(toy: FrozenEncoder, scan: Scanner, tm
         scan(toy, corpus_of("the dog", LOST))
     assert not (tmp_path / "scratch" / SUMMARY_NAME).exists()
     assert read_scan(tmp_path / "scratch", "word") is None
+
+
+def test_half_of_a_summary_is_no_scan(toy: FrozenEncoder, scan: Scanner, tmp_path: Path) -> None:
+    scan(toy, corpus_of("the dog"))
+    path = tmp_path / "scratch" / SUMMARY_NAME
+    path.write_bytes(path.read_bytes()[:-5])
+    assert read_scan(tmp_path / "scratch", "word") is None
+
+
+def test_a_summary_has_its_name_when_it_is_whole(
+    toy: FrozenEncoder, scan: Scanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(summary: dict, file: IO[str], **given: bool) -> None:
+        file.write("{")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("json.dump", fail)
+    with pytest.raises(OSError, match="No space"):
+        scan(toy, corpus_of("the dog"))
+    assert not (tmp_path / "scratch" / SUMMARY_NAME).exists()
 
 
 def test_lost_word_is_named(toy: FrozenEncoder, scan: Scanner) -> None:
