@@ -63,10 +63,7 @@ def extract(
         first = next(iter(corpus.splits.values()))
         check_invariance(encoder, [encoder_input(sentence, unit) for sentence in islice(first, 64)])
         # By their places: encoders that differ in the vector of the other unit have the same cache.
-        by_place = {making.place: making}
-        for one in map(make, also):
-            by_place.setdefault(one.place, one)
-        others = tuple(by_place.values())[1:]
+        others = tuple({one.place: one for one in map(make, also) if one.place != place}.values())
         try:
             fill(Pass((making, *others)))
         except (CacheError, EncoderError) as error:

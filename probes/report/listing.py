@@ -53,12 +53,11 @@ def _panel(panel: Panel, analyses: Sequence[Analysis]) -> list[str]:
     """One table, or one for each encoder where there are many lines; then the floors."""
     lines = lines_of(panel, analyses)
     curves = list(dict.fromkeys(twin_label(one) for one in analyses))
-    drawn = {curve: [line for line in lines if line.curve == curve and not line.is_floor] for curve in curves}
-    if len(curves) > 1 and sum(map(len, drawn.values())) > MOST_COLUMNS:
+    if len(curves) > 1 and sum(not line.is_floor for line in lines) > MOST_COLUMNS:
         text: list[str] = []
-        for curve, part in drawn.items():
-            header, *rows = _table(panel, part, are_several=False)
-            text += [*([""] if text else []), f"{curve[0].upper()}{curve[1:]}:", "", *markdown_rows(header, rows)]
+        for curve in curves:
+            header, *rows = _table(panel, [line for line in lines if line.curve == curve], are_several=False)
+            text += [*([""] if text else []), f"{curve.capitalize()}:", "", *markdown_rows(header, rows)]
     else:
         header, *rows = _table(panel, lines, are_several=len(curves) > 1)
         text = markdown_rows(header, rows)

@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from probes.cache import Cache, adopt, block_batches, identity_hash, list_caches, lock_cache, verify_cache
+from probes.cache.home import working_folder
 from probes.task.build import build_task
 from probes.types import Corpus, Sentence
 
@@ -374,3 +375,10 @@ print(cache.layer(1, "train").tolist(), cache.index("train").types.tolist(), cac
 """
     ran = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
     assert (ran.stdout, ran.stderr) == ("[[6.0, 7.0, 8.0], [9.0, 10.0, 11.0]] [0, 1] word\n", "")
+
+
+def test_what_a_killed_call_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    place = adopt(arrays(), CORPUS, name="few", folder=tmp_path).folder
+    working_folder(place).mkdir()
+    assert adopt(arrays(), CORPUS, name="few", folder=tmp_path).folder == place
+    assert not working_folder(place).exists()

@@ -36,6 +36,12 @@ def test_just_enough_disk_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     check_space(tmp_path / "x", 1000)
 
 
+def test_what_needs_no_more_is_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_cache(tmp_path, {"train": np.ones((2, 100_000, 16), dtype=np.float32)})
+    monkeypatch.setenv("PROBES_CACHE_LIMIT", "1 MB")
+    check_space(tmp_path / "x", 0)
+
+
 def test_limit_counts_the_caches_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_cache(tmp_path, {"train": np.ones((2, 100_000, 16), dtype=np.float32)})  # 12.8 MB and 2.5 MB that describe it
     monkeypatch.setenv("PROBES_CACHE_LIMIT", "20 MB")

@@ -12,6 +12,7 @@ from probes.cache.home import LOCKS_NAME
 from probes.encoder.extract import extract
 from probes.encoder.frozen import FrozenEncoder
 from probes.encoder.load import load_beside
+from probes.encoder.make import Making
 from probes.errors import EncoderError
 from probes.types import Unit
 from tests.toy import make_corpus
@@ -131,6 +132,21 @@ def test_every_lock_is_let_go(load: Load, tmp_path: Path) -> None:
         lock_cache(tmp_path / name, pytest.fail).release()
 
 
+def test_locks_are_let_go_where_even_the_writer_does_not_stop(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(writer: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("probes.encoder.predict.RowWriter.stop", stop)
+    first, *others = (load(**vector) for vector in VECTORS["word"])
+    with pytest.raises(KeyboardInterrupt):
+        extract(first, CORPUS, "word", also=others, folder=tmp_path)
+    assert len(names(tmp_path)) == 3
+    for name in names(tmp_path):
+        lock_cache(tmp_path / name, pytest.fail).release()
+
+
 def test_the_same_weights_in_memory_unless_one_has_a_pooler(load: Load) -> None:
     cls = load(sentence="cls")
     mean = load_beside(cls, cls.config.model_copy(update={"sentence": "mean"}))
@@ -152,25 +168,25 @@ def test_a_state_that_cannot_be_stored_is_told_of_the_sentence(load: Load, tmp_p
     assert names(tmp_path) == set()
 
 
-def test_a_state_of_another_vector_that_cannot_be_stored_does_not_end_this_one(load: Load, tmp_path: Path) -> None:
-    cls, mean = load(sentence="cls"), load(sentence="mean", store_dtype="float16")
-    cls = replace(cls, config=cls.config.model_copy(update={"store_dtype": "float16"}))
+def refuse_means(making: Making, *rest: Any) -> None:
+    if making.encoder.pooling(making.unit) == "mean":
+        raise EncoderError("There is no mean.")
+
+
+def test_a_state_of_another_vector_that_cannot_be_stored_does_not_end_this_one(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls, mean = load(sentence="cls"), load(sentence="mean")
     expected = contents(extract(cls, CORPUS, "sentence", folder=tmp_path / "alone"))
     told: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("probes.encoder.predict.check_states", lambda making, *rest: refuse(making, "mean"))
-        found = extract(cls, CORPUS, "sentence", also=[mean], folder=tmp_path / "both", notify=told.append)
-        with pytest.raises(EncoderError, match="no mean"):
-            extract(mean, CORPUS, "sentence", also=[cls], folder=tmp_path / "both")
+    monkeypatch.setattr("probes.encoder.predict.check_states", refuse_means)
+    found = extract(cls, CORPUS, "sentence", also=[mean], folder=tmp_path / "both", notify=told.append)
+    with pytest.raises(EncoderError, match="no mean"):
+        extract(mean, CORPUS, "sentence", also=[cls], folder=tmp_path / "both")
     assert contents(found) == expected
     assert [text.split(": ", 1)[1] for text in told if "together" in text] == [
         "together with other vectors it failed, so it is made alone. It said: There is no mean."
     ]
-
-
-def refuse(making: Any, pooling: str) -> None:
-    if making.encoder.pooling(making.unit) == pooling:
-        raise EncoderError(f"There is no {pooling}.")
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])
